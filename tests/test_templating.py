@@ -131,8 +131,10 @@ def test_a_parameter_used_twice_is_one_value() -> None:
         ("{% if Boolean(f, False) %}A{% else %}B{% end %}", {"f": "false"}, "B"),
         ("{% for i in [1, 2] %}{% if i == 2 %}two{% else %}one{% end %} {% end %}", {}, "one two"),
         (
-            "{% for last, i in enumerate_with_last(split_to_array(c)) %}"
-            "{{column(i)}}{% if not last %},{% end %}{% end %}",
+            (
+                "{% for last, i in enumerate_with_last(split_to_array(c)) %}"
+                "{{column(i)}}{% if not last %},{% end %}{% end %}"
+            ),
             {"c": "model, provider"},
             "`model`,`provider`",
         ),
