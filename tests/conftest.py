@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import requests
+from waitress import wasyncore
 
 from metrics.settings import Settings
 
@@ -37,7 +38,7 @@ class Perch:
     url: str
     settings: Settings
     admin_token: str = ADMIN_TOKEN
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     def request(
         self, method: str, path: str, *, token: str | None = None, headers: Mapping[str, str] | None = None, **rest: Any
@@ -94,18 +95,21 @@ def free_port() -> int:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Perch]:
-    """A server on `settings.port`, in a thread of this process."""
+    """The real server on `settings.port`, in a thread of this process."""
     from ingest_server import create_server, open_perch
 
     with open_perch(settings) as opened:
         server = create_server(opened.app, settings)
-        thread = threading.Thread(target=server.run)
+        thread = threading.Thread(target=server.run, name="server")
         thread.start()
         try:
-            yield Perch(f"http://127.0.0.1:{settings.port}", settings)
+            with requests.Session() as session:
+                yield Perch(f"http://127.0.0.1:{settings.port}", settings, session=session)
         finally:
-            server.close()
+            # Its loop ends, in its own thread, when it has no socket left to look at.
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
             thread.join()
+            server.task_dispatcher.shutdown()
 
 
 @pytest.fixture(autouse=True)

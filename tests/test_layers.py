@@ -32,7 +32,7 @@ ONLY_IN = {
 
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
-    "errors", "settings", "columns", "datafiles", "templating", "dialect", "events", "validation", "store", "workspace",
+    "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "store", "workspace",
     "writer", "exports", "pipes", "formats", "tokens", "api",
 ]  # fmt: skip
 
