@@ -1,0 +1,126 @@
+"""Heat maps: each model's p95 over time, and the hours of the week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import altair as alt
+import pandas as pd
+
+from metrics.dashboard import format as fmt
+from metrics.dashboard import timeline
+from metrics.dashboard.charts import parts
+from metrics.dashboard.charts.theme import Theme, theme
+from metrics.dashboard.filters import Filters
+
+TRUSTED = 60
+"""Calls in a cell from which on it is drawn in full strength; fewer look paler."""
+
+MOST_ROWS = 20
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+_LABEL = {"minute": "%H:%M", "hour": "%b %d %H:%M", "day": "%b %d", "week": "%b %d", "month": "%b %Y"}
+
+
+def latency(rows: pd.DataFrame, filters: Filters, granularity: str, *, relative: bool, key: str) -> None:
+    """p95 latency, models by time. Relative: against the model's own median, so that an incident stands out and a
+    model that is always slow does not."""
+    busiest = rows.groupby("dimension")["requests"].sum().nlargest(MOST_ROWS).index
+    cells = rows[rows["dimension"].isin(busiest)].dropna(subset=["p95_latency"])
+    cells = cells.merge(timeline.buckets(filters, granularity), on="bucket_utc").sort_values("bucket_utc")
+    median = cells.groupby("dimension")["p95_latency"].transform("median")
+    order = cells.groupby("dimension")["p95_latency"].median().sort_values(ascending=False, kind="stable").index
+    short = fmt.short_names(order, 24)
+    cells = cells.assign(
+        row=cells["dimension"].map(short),
+        label=cells["t"].dt.strftime(_LABEL[granularity]),
+        ratio=(cells["p95_latency"] / median.where(median > 0)),
+        text=cells["p95_latency"].map(fmt.seconds),
+        trust=(cells["requests"] / TRUSTED).clip(0.2, 1),
+    )
+    wanted = ["row", "label", "when", "ratio", "p95_latency", "text", "trust", "requests"]
+    names, labels = tuple(short[name] for name in order), _in_order(cells["label"])
+    spec = _latency_spec(names, labels, relative, theme())
+    parts.show(spec, key, "p95 latency: models by time", cells=cells[wanted])
+
+
+def week(rows: pd.DataFrame, *, key: str) -> None:
+    """Requests by weekday and hour, by the clock of the chosen zone; `rows` are hourly buckets."""
+    local = pd.to_datetime(rows["bucket_local"])
+    cells = rows.assign(day=local.dt.dayofweek, hour=local.dt.hour)
+    sums = cells.groupby(["day", "hour"])["requests"].sum()
+    full = sums.reindex(pd.MultiIndex.from_product([range(7), range(24)], names=["day", "hour"]), fill_value=0)
+    frame = full.reset_index()
+    frame["row"] = frame["day"].map(dict(enumerate(DAYS)))
+    frame["label"] = frame["hour"].map("{:02d}".format)
+    frame["when"] = frame["row"] + " " + frame["label"] + ":00"
+    parts.show(_week_spec(theme()), key, "Requests by weekday and hour", cells=frame)
+
+
+def _in_order(labels: pd.Series) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(labels))
+
+
+@lru_cache(maxsize=64)
+def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, look: Theme) -> parts.Spec:
+    tips = [
+        alt.Tooltip("row:N", title="Model"),
+        alt.Tooltip("when:N", title="Time"),
+        alt.Tooltip("text:N", title="p95"),
+        alt.Tooltip("ratio:Q", title="against its median", format=".2f"),
+        alt.Tooltip("requests:Q", title="Requests", format=","),
+    ]
+    field, scale, title, values = "p95_latency:Q", alt.Scale(type="log", scheme=look.ramp), "p95 latency, seconds", None
+    if relative:
+        diverging = [look.cool, look.calm, look.warm]
+        scale = alt.Scale(type="log", domain=[0.4, 1, 2.5], range=diverging, clamp=True, interpolate="rgb")
+        field, title, values = "ratio:Q", "p95 against the model's own median", [0.5, 1, 2]
+    colour = alt.Color(field, scale=scale, legend=_gradient(title, values))
+    opacity = alt.Opacity("trust:Q", scale=None, legend=None)
+    return _grid(names, labels, colour, tips, 22 * len(names) + 90, look, opacity)
+
+
+@lru_cache(maxsize=4)
+def _week_spec(look: Theme) -> parts.Spec:
+    tips = [alt.Tooltip("when:N", title="Hour"), alt.Tooltip("requests:Q", title="Requests", format=",")]
+    scale = alt.Scale(range=[look.calm, look.series[0]], zero=True)
+    colour = alt.Color("requests:Q", scale=scale, legend=_gradient("Requests", None))
+    return _grid(DAYS, [f"{hour:02d}" for hour in range(24)], colour, tips, 260, look)
+
+
+def _gradient(title: str, values: list[float] | None) -> alt.Legend:
+    return alt.Legend(
+        orient="top",
+        direction="horizontal",
+        gradientLength=200,
+        gradientThickness=8,
+        title=title,
+        titleFontSize=11,
+        titleLimit=400,
+        format="~g" if values else "~s",
+        values=values or alt.Undefined,
+        tickCount=4,
+    )
+
+
+def _grid(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    colour: alt.Color,
+    tips: list[alt.Tooltip],
+    height: int,
+    look: Theme,
+    opacity: alt.Opacity | None = None,
+) -> parts.Spec:
+    across = alt.Axis(labelAngle=0, labelOverlap="greedy", labelFlush=False, ticks=False, domain=False)
+    down = alt.Axis(ticks=False, domain=False, labelLimit=180, labelOverlap=False, labelFlush=False)
+    cells = parts.rows("cells").mark_rect(cornerRadius=2, stroke=look.background, strokeWidth=1.2)
+    cells = cells.encode(
+        x=alt.X("label:O", sort=list(columns), title=None, axis=across),
+        y=alt.Y("row:N", sort=list(rows), title=None, axis=down),
+        color=colour,
+        tooltip=tips,
+        opacity=opacity or alt.Undefined,
+    )
+    return parts.framed([parts.named(cells, "cells")], height, look)

@@ -1,0 +1,109 @@
+"""Lines over time: latency percentiles as bands, the success rate against its objective, tokens in and out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import altair as alt
+import pandas as pd
+
+from metrics.dashboard import format as fmt
+from metrics.dashboard import timeline
+from metrics.dashboard.charts import parts
+from metrics.dashboard.charts.theme import Theme, theme
+from metrics.dashboard.filters import Filters
+
+OBJECTIVE = 0.99
+"""The success rate that the dashed line marks."""
+
+FEW = 20
+"""A bucket with fewer calls than this says little about a rate: it is not marked as a breach."""
+
+PERCENTILES = ("p50", "p95", "p99")
+
+
+def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 300) -> None:
+    """p50, p95 and p99 of the latency of successful calls, with the bands between them."""
+    frame = timeline.complete(rows, timeline.buckets(filters))
+    frame = frame.rename(columns={f"{name}_latency": name for name in PERCENTILES})
+    frame["lone"] = timeline.lone(frame["p50"])
+    for name in PERCENTILES:
+        frame[f"{name}_text"] = frame[name].map(fmt.seconds)
+    wanted = ["t", "when", "requests", "lone", *PERCENTILES, *(f"{name}_text" for name in PERCENTILES)]
+    ends = frame.dropna(subset=["p50"]).tail(1)[["t", *PERCENTILES]]
+    spec = _latency_spec(filters.granularity, height, theme())
+    parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=ends)
+
+
+def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str, height: int = 300) -> None:
+    """The share of calls that succeeded; buckets of `FEW` calls or more below the objective are marked."""
+    frame = timeline.complete(rows, timeline.buckets(filters, granularity))
+    frame["objective"] = OBJECTIVE
+    frame["breach"] = (frame["success_rate"] < OBJECTIVE) & (frame["requests"] >= FEW)
+    frame["lone"] = timeline.lone(frame["success_rate"])
+    frame["text"] = frame["success_rate"].map(fmt.percent)
+    wanted = ["t", "when", "requests", "failed_requests", "success_rate", "objective", "breach", "lone", "text"]
+    parts.show(_success_spec(granularity, height, theme()), key, "Success rate over time", rows=frame[wanted])
+
+
+@lru_cache(maxsize=64)
+def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
+    p50, p95, p99 = look.series[0], look.series[1], look.series[2]
+    scale = alt.Scale(domain=list(PERCENTILES), range=[p50, p95, p99])
+    colour = alt.Color("percentile:N", legend=None, scale=scale)
+    x = parts.time_axis(granularity)
+    y = parts.value_axis("seconds:Q", parts.SECONDS)
+    pointer = parts.hover()
+    shown = alt.when(pointer).then(alt.value(1)).when("datum.lone").then(alt.value(1)).otherwise(alt.value(0))
+    tips = [alt.Tooltip("when:N", title="Time")]
+    tips += [alt.Tooltip(f"{name}_text:N", title=name) for name in reversed(PERCENTILES)]
+    tips += [alt.Tooltip("requests:Q", title="Requests", format=",")]
+    layers = [
+        _band("p95", "p99", p99, 0.10, granularity),
+        _band("p50", "p95", p50, 0.14, granularity),
+        _long("wide").mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
+        _long("ends")
+        .mark_text(align="left", dx=6, fontSize=11, fontWeight=600)
+        .encode(x=x, y=y, color=colour, text="percentile:N"),
+        _long("wide").mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
+    ]
+    rule = parts.crosshair("wide", granularity, tips, pointer, look)
+    return parts.framed([*_named(layers), rule], height, look, right=30)
+
+
+def _long(name: str) -> alt.Chart:
+    return parts.rows(name).transform_fold(list(PERCENTILES), as_=["percentile", "seconds"])
+
+
+def _band(low: str, high: str, colour: str, opacity: float, granularity: str) -> alt.Chart:
+    area = parts.rows("wide").mark_area(opacity=opacity, color=colour, interpolate="monotone")
+    y = parts.value_axis(f"{low}:Q", parts.SECONDS)
+    band: alt.Chart = area.encode(x=parts.time_axis(granularity), y=y, y2=f"{high}:Q")
+    return band
+
+
+@lru_cache(maxsize=64)
+def _success_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
+    x = parts.time_axis(granularity)
+    scale = alt.Scale(zero=False, nice=False, domainMax=1, padding=8)
+    y = parts.value_axis("success_rate:Q", "format(datum.value, '.1%')", scale)
+    goal = parts.value_axis("objective:Q", "format(datum.value, '.1%')", scale)
+    pointer = parts.hover()
+    line = parts.rows("rows").mark_line(interpolate="monotone", strokeWidth=1.8, color=look.good).encode(x=x, y=y)
+    dashes = parts.rows("rows").mark_line(strokeDash=[4, 4], strokeWidth=1, color=look.bad, opacity=0.8)
+    point = alt.when(pointer).then(alt.value(1)).when("datum.breach || datum.lone").then(alt.value(1))
+    tone = alt.when("datum.breach").then(alt.value(look.bad)).otherwise(alt.value(look.good))
+    points = parts.rows("rows").mark_circle(size=34).encode(x=x, y=y, color=tone, opacity=point.otherwise(alt.value(0)))
+    tips = [
+        alt.Tooltip("when:N", title="Time"),
+        alt.Tooltip("text:N", title="Success"),
+        alt.Tooltip("objective:Q", title="Objective", format=".1%"),
+        alt.Tooltip("failed_requests:Q", title="Failed", format=","),
+        alt.Tooltip("requests:Q", title="Requests", format=","),
+    ]
+    rule = parts.crosshair("rows", granularity, tips, pointer, look)
+    return parts.framed([*_named([dashes.encode(x=x, y=goal), line, points]), rule], height, look)
+
+
+def _named(layers: list[alt.Chart]) -> list[alt.Chart]:
+    return [parts.named(layer, f"layer{place}") for place, layer in enumerate(layers)]

@@ -1,0 +1,162 @@
+"""The filters of a view: which period, which calls, in which buckets of which zone. Their widgets: sidebar.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from metrics.dashboard.urlstate import DIMENSIONS
+
+SPANS = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}
+RANGES = (*SPANS, "all", "custom")
+STEPS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 30 * 86_400}
+"""Granularities and their seconds (a month: about)."""
+
+REFRESH = {"off": None, "10s": 10, "30s": 30, "60s": 60}
+EARLIEST = date(2000, 1, 1)
+MOST_BUCKETS = 750
+"""More points than this in one chart cost the browser more than they show."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """One view. `start` (inclusive) and `end` (exclusive) are UTC; `chosen` holds the values of each dimension."""
+
+    start: datetime
+    end: datetime
+    now: datetime
+    label: str
+    timezone: str
+    granularity: str
+    compare: bool
+    refresh: int | None
+    chosen: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that days begin in and times are shown in."""
+        return ZoneInfo(self.timezone)
+
+    def period(self) -> dict[str, str | tuple[str, ...]]:
+        """Parameters of an endpoint for this view."""
+        return {"start_date": _utc_text(self.start), "end_date": _utc_text(self.end), **dict(self.chosen)}
+
+    def previous(self) -> dict[str, str | tuple[str, ...]]:
+        """Parameters for the period of equal length just before."""
+        earlier = self.start - (self.end - self.start)
+        return {**self.period(), "start_date": _utc_text(earlier), "end_date": _utc_text(self.start)}
+
+    def series(self, granularity: str = "") -> dict[str, str | tuple[str, ...]]:
+        """Parameters of an endpoint with a time axis."""
+        return {**self.period(), "granularity": granularity or self.granularity, "timezone": self.timezone}
+
+    def coarse(self, most: int = 62) -> str:
+        """The finest granularity of at most `most` buckets, for what needs many calls in each to mean something."""
+        return next((step for step in STEPS if _buckets(self.end - self.start, step) <= most), "month")
+
+    def caption(self) -> str:
+        """The view in words."""
+        start, end = self.start.astimezone(self.zone), self.end.astimezone(self.zone)
+        held = [f"{name}: {', '.join(values)}" for name, values in self.chosen]
+        dates = f"{start:%d %b %Y %H:%M} – {end:%d %b %Y %H:%M}"
+        return " · ".join([dates, self.timezone, f"by {self.granularity}", *(held or ["all calls"])])
+
+
+def resolve(
+    values: Mapping[str, str | list[str]],
+    now: datetime,
+    extent: tuple[datetime, datetime] | None,
+    home: str,
+) -> Filters:
+    """The filters that the address's values mean at `now`.
+
+    `extent` is the time of the first and the last event, if there are any; `home` is the zone used unless one is given.
+    """
+    zone_name = str(values["timezone"]) or home
+    start, end = _bounds(values, now, extent, ZoneInfo(zone_name))
+    asked = str(values["granularity"])
+    return Filters(
+        start=start,
+        end=end,
+        now=now,
+        label="period" if values["range"] == "custom" else str(values["range"]),
+        timezone=zone_name,
+        granularity=asked if asked in granularities(start, end) else _automatic(end - start),
+        compare=values["compare"] == "on" and values["range"] != "all",
+        refresh=REFRESH[str(values["refresh"])],
+        chosen=tuple((name, tuple(values[name])) for name in DIMENSIONS if values[name]),
+    )
+
+
+def granularities(start: datetime, end: datetime) -> list[str]:
+    """The granularities that give a readable number of buckets."""
+    fitting = [step for step in STEPS if _buckets(end - start, step) <= MOST_BUCKETS]
+    return [step for step in fitting if _buckets(end - start, step) >= 2] or fitting[:1]
+
+
+def rounded_now(step: int) -> datetime:
+    """The next multiple of `step` seconds: viewers within it ask the same question and share its answer."""
+    return pd.Timestamp.now("UTC").ceil(f"{step}s").to_pydatetime()
+
+
+def _bounds(
+    values: Mapping[str, str | list[str]], now: datetime, extent: tuple[datetime, datetime] | None, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    if values["range"] == "custom":
+        first, last = dates(values, now, zone)
+        start, end = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+        return start, min(end, now) if start < now else end
+    if values["range"] == "all" and extent:
+        end = _midnight(extent[1].astimezone(zone).date() + timedelta(days=1), zone)
+        return _midnight(extent[0].astimezone(zone).date(), zone), max(min(end, now), extent[1] + timedelta(seconds=1))
+    span = SPANS.get(str(values["range"]), SPANS["30d"])
+    return _floor(now - span, span, zone), now
+
+
+def dates(values: Mapping[str, str | list[str]], now: datetime, zone: ZoneInfo) -> tuple[date, date]:
+    """First and last day of a custom range; the last 14 days where the address holds none that can be read."""
+    today = now.astimezone(zone).date()
+    try:
+        first, last = date.fromisoformat(str(values["from"])), date.fromisoformat(str(values["to"]))
+    except ValueError:
+        return today - timedelta(days=13), today
+    first, last = sorted(min(max(day, EARLIEST), today + timedelta(days=366)) for day in (first, last))
+    return first, last
+
+
+def _floor(moment: datetime, span: timedelta, zone: ZoneInfo) -> datetime:
+    """The start of the whole minute, hour or day: half a first bucket would read as a drop."""
+    if span <= timedelta(hours=1):
+        return moment.replace(second=0, microsecond=0)
+    if span <= timedelta(days=1):
+        return moment.replace(minute=0, second=0, microsecond=0)
+    return _midnight(moment.astimezone(zone).date(), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(ZoneInfo("UTC"))
+
+
+def _automatic(span: timedelta) -> str:
+    for limit, step in ((0.2, "minute"), (8.1, "hour"), (100, "day"), (760, "week")):
+        if span <= timedelta(days=limit):
+            return step
+    return "month"
+
+
+def _buckets(span: timedelta, granularity: str) -> float:
+    return span.total_seconds() / STEPS[granularity]
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%d %H:%M:%S")

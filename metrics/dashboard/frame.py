@@ -1,0 +1,147 @@
+"""What every page has around its panels: title, view in words, refresh, download, and the states without rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from metrics.dashboard import client, filters, sidebar, states, urlstate
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page draws from."""
+
+    filters: filters.Filters
+    health: pd.Series
+    values: pd.DataFrame
+    _downloads: DeltaGenerator
+
+    def ranked(self, dimension: str) -> list[str]:
+        """The values of a dimension, largest spend over all time first: it decides place and colour everywhere."""
+        rows = self.values[self.values["dimension"] == dimension]
+        ranked = rows.sort_values(["total_cost", "requests"], ascending=False, kind="stable", na_position="last")
+        return ranked["value"].tolist()
+
+    def offer(self, rows: pd.DataFrame, name: str) -> None:
+        """Let the reader download exactly these rows."""
+        self._downloads.download_button(
+            "CSV",
+            data=lambda: rows.to_csv(index=False),
+            file_name=f"{name}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="csv",
+            help="The rows of the table below",
+        )
+
+
+Body = Callable[[View], None]
+
+
+def page(title: str, body: Body, *, needs_events: bool = True) -> None:
+    """Draw a page: `body` draws the panels. It is drawn again by itself where the viewer asked for refresh."""
+    try:
+        health = _health()
+        extent = _extent(health)
+        view = filters_now(extent)
+        if needs_events and not extent:
+            st.title(title, anchor=False)
+            return _wait_for_the_first_event()
+        _live(title, body, view.refresh)
+    except client.ApiAway as failure:
+        st.title(title, anchor=False)
+        states.away(failure)
+    except client.TokenRefused as failure:
+        st.title(title, anchor=False)
+        states.refused(failure)
+    except client.EndpointFailed as failure:
+        st.title(title, anchor=False)
+        states.failed(failure)
+    return None
+
+
+def filters_now(extent: tuple[datetime, datetime] | None) -> filters.Filters:
+    """The filters of the session at this moment."""
+    values = urlstate.current()
+    step = filters.REFRESH[str(values["refresh"])] or client.FRESH
+    return filters.resolve(values, filters.rounded_now(min(step, client.FRESH)), extent, sidebar.home_zone())
+
+
+def prepare(page_name: str) -> None:
+    """Bring address, session and filter widgets together, before the page is drawn."""
+    urlstate.pull(page_name, sidebar.options())
+    try:
+        extent = _extent(_health())
+        sidebar.draw(_values(), filters_now(extent))
+    except client.ApiError:
+        pass  # the page says it; without the API there is nothing to filter
+
+
+def _live(title: str, body: Body, every: int | None) -> None:
+    @st.fragment(run_every=every)
+    def live() -> None:
+        try:
+            _draw(title, body)
+        except client.ApiAway as failure:
+            states.away(failure)
+        urlstate.push()  # a widget inside the fragment changes the address too
+
+    live()
+
+
+def _draw(title: str, body: Body) -> None:
+    health = _health()
+    extent = _extent(health)
+    view = filters_now(extent)
+    status, downloads = _header(title, view)
+    if health["demo_events"]:
+        states.demo(int(health["demo_events"]))
+    body(View(view, health, _values(), downloads))
+    now = pd.Timestamp.now(view.zone)
+    if view.refresh:
+        status.badge(f"Live {now:%H:%M:%S}", icon=":material/sensors:", color="green")
+    else:
+        status.badge(f"Updated {now:%H:%M:%S}", icon=":material/schedule:", color="gray")
+
+
+def _header(title: str, view: filters.Filters) -> tuple[DeltaGenerator, DeltaGenerator]:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        with st.container(width="content", gap="xxsmall"):
+            st.title(title, anchor=False)
+            st.caption(view.caption())
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            status = st.container(width="content")
+            st.button("Refresh", icon=":material/refresh:", key="again", on_click=client.forget, help="Ask again now")
+            downloads = st.container(width="content")
+    return status, downloads
+
+
+@st.fragment(run_every=5)
+def _wait_for_the_first_event() -> None:
+    client.forget()
+    if _extent(_health()):
+        st.rerun()
+    states.first_run()
+
+
+def _health() -> pd.Series:
+    return client.fetch(health=client.pipe("ingest_health"))["health"].iloc[0]
+
+
+def _values() -> pd.DataFrame:
+    try:
+        return client.fetch(values=client.pipe("llm_dimensions"))["values"]
+    except client.EndpointFailed:
+        return pd.DataFrame(columns=["dimension", "value", "requests", "total_cost"])
+
+
+def _extent(health: pd.Series) -> tuple[datetime, datetime] | None:
+    first, last = health["first_event_time"], health["last_event_time"]
+    return None if pd.isna(first) or pd.isna(last) else (first.to_pydatetime(), last.to_pydatetime())

@@ -1,0 +1,89 @@
+"""The row of figures on top of a page: value, change against the period before, and its course."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from metrics.dashboard import format as fmt
+from metrics.dashboard.filters import Filters
+
+Better = Literal["more", "less", "neither"]
+
+SLIGHT = 0.02
+"""A relative change below this is shown, but not as good or bad."""
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One figure. `better` says which direction is good; `points` shows the change of a share in percentage points."""
+
+    label: str
+    now: float | None
+    before: float | None
+    text: Callable[[float | None], str]
+    better: Better = "neither"
+    course: pd.Series | None = None
+    points: bool = False
+    help: str | None = None
+
+
+def draw(figures: Sequence[Kpi], filters: Filters) -> None:
+    """The figures as cards, six abreast, two on a phone."""
+    with st.grid(6, min_column_width=148, gap="small"):
+        for figure in figures:
+            _card(figure, filters)
+
+
+def ratio(top: float | None, bottom: float | None) -> float | None:
+    """top / bottom, unknown where either is or the bottom is 0."""
+    if top is None or bottom is None or not fmt.known(top) or not fmt.known(bottom) or not bottom:
+        return None
+    return top / bottom
+
+
+def _card(figure: Kpi, filters: Filters) -> None:
+    delta = _delta(figure) if filters.compare else None
+    course = [] if figure.course is None else [float(value) for value in figure.course.dropna()]
+    st.metric(
+        figure.label,
+        figure.text(figure.now),
+        delta=delta,
+        delta_color=_colour(figure, delta),
+        delta_arrow="off" if delta == "new" else "auto",
+        delta_description=_against(filters) if delta is not None else None,
+        chart_data=course if len(course) > 1 else None,
+        chart_type="line" if figure.points else "area",
+        border=True,
+        height="stretch",
+        help=figure.help,
+    )
+
+
+def _delta(figure: Kpi) -> str | int | None:
+    if not figure.points:
+        return fmt.change(figure.now, figure.before)
+    if figure.now is None or figure.before is None or not fmt.known(figure.now) or not fmt.known(figure.before):
+        return None
+    points = (figure.now - figure.before) * 100
+    return 0 if abs(points) < 0.005 else f"{points:+.2f} pp"
+
+
+def _colour(figure: Kpi, delta: str | int | None) -> Literal["normal", "inverse", "gray"]:
+    if figure.better == "neither" or not isinstance(delta, str) or delta == "new" or _slight(figure):
+        return "gray"
+    return "normal" if figure.better == "more" else "inverse"
+
+
+def _slight(figure: Kpi) -> bool:
+    if figure.points or not figure.now or not figure.before:
+        return False
+    return abs(figure.now / figure.before - 1) < SLIGHT
+
+
+def _against(filters: Filters) -> str:
+    return f"vs prev {filters.label}"

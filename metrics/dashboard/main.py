@@ -1,0 +1,40 @@
+"""The script of the dashboard: page settings, navigation, filters, then the page that was asked for."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+# A Material icon as page icon would be fetched from fonts.gstatic.com: nothing may leave this machine.
+st.set_page_config(
+    page_title="Perch", page_icon=str(ROOT / "static" / "favicon.png"), layout="wide", initial_sidebar_state=300
+)
+
+from metrics.dashboard import frame, urlstate  # noqa: E402 - the path has to be set before
+
+# Streamlit has no setting for these: narrower margins beside the page, and seven ranges on one line.
+st.html(
+    "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
+    "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem }</style>"
+)
+st.logo(":material/monitoring:", size="large")
+
+PAGES = [
+    ("overview", "Overview", "space_dashboard"),
+    ("usage", "Usage", "payments"),
+    ("performance", "Performance", "speed"),
+    ("data", "Data", "database"),
+]
+page = st.navigation(
+    [
+        st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=f":material/{icon}:", default=name == "overview")
+        for name, title, icon in PAGES
+    ]
+)
+frame.prepare(page.url_path)
+page.run()
+urlstate.push()

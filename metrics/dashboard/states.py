@@ -1,0 +1,153 @@
+"""What a page says when it has no rows to draw, and when its rows need a word: away, refused, empty, demo, left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from metrics.dashboard import client, urlstate
+from metrics.dashboard import format as fmt
+from metrics.dashboard.filters import Filters
+from metrics.settings import load_settings
+
+FIRST_EVENT = """curl -X POST '{url}/v0/events?name=llm_events&wait=true' \\
+     -H "Authorization: Bearer $PERCH_TOKEN" \\
+     -d '{{"event_time": "{now:%Y-%m-%d %H:%M:%S}", "model_name": "gpt-4", "prompt_tokens": 150,
+          "completion_tokens": 50, "cost": 0.023, "latency": 1.45, "success": 1}}'"""
+
+
+@contextmanager
+def panel(title: str = "", note: str = "", border: bool = True) -> Iterator[None]:
+    """A card. An endpoint that fails while it is drawn fails here only: the card says so, the page goes on."""
+    with st.container(border=border, height="stretch"):
+        if title:
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.subheader(title, anchor=False, width="content")
+                if note:
+                    st.caption(note, width="content")
+        try:
+            yield
+        except client.EndpointFailed as failure:
+            _failure(str(failure))
+        except KeyError as missing:  # definitions of the user's own may answer with other columns
+            _failure(f"it needs {missing}, which its endpoint does not answer with.")
+
+
+def away(failure: client.ApiAway) -> None:
+    """The API does not answer: where, why, how to start it."""
+    with _card("cloud_off", "The Perch API does not answer"):
+        _line(f"Asked `{failure.url}`: {failure.cause}.")
+        _line("Start it with `python ingest_server.py`, or API and dashboard together with `make run`.")
+        _line("If it runs elsewhere, set `PERCH_API_URL`. The filters stay in the address of this page.")
+        _again("Retry")
+
+
+def refused(failure: client.TokenRefused) -> None:
+    """The API answers, but not to this token."""
+    settings = load_settings()
+    with _card("key_off", "The API refused the dashboard's token"):
+        _line(f"`{settings.url}` answered: {failure}")
+        _line(
+            "Set `PERCH_TOKEN` to a token that may read, or run the dashboard where "
+            f"`{settings.admin_token_path}` can be read."
+        )
+        _again("Retry")
+
+
+def failed(failure: client.EndpointFailed) -> None:
+    """The endpoint that every page needs does not answer with rows."""
+    with _card("error", "The dashboard cannot read the API"):
+        _line(str(failure))
+        _again("Retry")
+
+
+def first_run() -> None:
+    """No event yet: the command that sends one. The page turns live by itself when it arrives."""
+    url = load_settings().url
+    with _card("rocket_launch", "No events yet"):
+        _line("Send the first one; this page shows it within seconds.")
+        st.code(FIRST_EVENT.format(url=url, now=pd.Timestamp.now("UTC")), language="bash", width=680)
+        _line(f"`PERCH_TOKEN` is the text of `{load_settings().admin_token_path}`, or any token that may append.")
+        _line("To look around first, fill in demo data: `python -m metrics demo`.")
+
+
+def nothing_here(filters: Filters, extent: tuple[datetime, datetime]) -> None:
+    """Events exist, but none in this view: say where they lie and offer the way there."""
+    zone = ZoneInfo(filters.timezone)
+    first, last = (moment.astimezone(zone) for moment in extent)
+    outside = filters.end <= extent[0] or filters.start > extent[1]
+    with _card("inbox", "No events in this time range" if outside else "No events match these filters"):
+        _line(f"{filters.caption()}.")
+        _line(f"The events held run from **{first:%d %b %Y}** to **{last:%d %b %Y}**.")
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            st.button("Show all time", icon=":material/all_inclusive:", type="primary", on_click=_all_time)
+            st.button("Reset filters", icon=":material/filter_alt_off:", on_click=urlstate.reset)
+
+
+def demo(events: int) -> None:
+    """The bar that tells synthetic numbers from real ones."""
+    st.info(
+        f"**Demo data**: {fmt.plural(events, 'synthetic event')} (`environment = demo`) are in these numbers. "
+        "Remove exactly those with `python -m metrics demo --remove`.",
+        icon=":material/science:",
+    )
+
+
+def left_out(totals: pd.Series) -> None:
+    """Say which calls are not in the numbers above: those without a price, and latencies nobody can believe."""
+    said = []
+    if unpriced := totals["unpriced_requests"]:
+        tokens = fmt.count(totals["unpriced_tokens"])
+        said.append(f"{fmt.plural(unpriced, 'request')} unpriced ({tokens} tokens), not in the spend")
+    remark([*said, *odd_latencies(totals)])
+
+
+def odd_latencies(counts: pd.Series) -> list[str]:
+    """How many latencies are left out because they are over 3,600 s, and how many are not known."""
+    said = []
+    if implausible := counts["implausible_latencies"]:
+        said.append(f"{fmt.plural(implausible, 'latency value')} over 3,600 s left out")
+    if unknown := counts["unknown_latencies"]:
+        said.append(f"{fmt.plural(unknown, 'request')} without a known latency")
+    return said
+
+
+def remark(said: Sequence[str]) -> None:
+    """Remarks in small type, one line; none, no line."""
+    if said:
+        st.caption(":material/info: " + " · ".join(said))
+
+
+def calm(sentence: str) -> None:
+    """Nothing to show, and that is well."""
+    st.success(sentence, icon=":material/check_circle:")
+
+
+@contextmanager
+def _card(icon: str, title: str) -> Iterator[None]:
+    with st.container(border=True, horizontal_alignment="center"):
+        st.space("medium")
+        st.markdown(f"### :material/{icon}: {title}", text_alignment="center")
+        yield
+        st.space("medium")
+
+
+def _failure(reason: str) -> None:
+    st.error(f"This part could not be loaded: {reason}", icon=":material/error:")
+
+
+def _line(text: str) -> None:
+    st.caption(text, text_alignment="center")
+
+
+def _again(label: str, action: Callable[[], None] = client.forget) -> None:
+    st.button(label, icon=":material/refresh:", type="primary", on_click=action)
+
+
+def _all_time() -> None:
+    st.session_state["range"] = "all"

@@ -1,0 +1,236 @@
+"""Rows -> the columns of a table, and how each is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from metrics.dashboard import format as fmt
+
+ROW = 35
+"""Height of a table row in pixels."""
+
+cc = st.column_config
+
+
+def models(usage: pd.DataFrame, before: pd.DataFrame | None, speed: pd.DataFrame) -> pd.DataFrame:
+    """One row a model: cost, its share and change, requests, p95, success, tokens. `before` is the previous period."""
+    whole = usage["total_cost"].sum()
+    spend = ["model_name", "total_cost", "requests", "total_tokens", "unpriced_requests"]
+    quality = ["model_name", "p50_latency", "p95_latency", "success_rate"]
+    table = usage[spend].merge(speed[quality], on="model_name", how="left")
+    table["share"] = table["total_cost"] / whole if whole else float("nan")
+    table["change"] = _changes(table, before)
+    wanted = ["model_name", "total_cost", "share", "change", "requests", "p50_latency", "p95_latency", "success_rate"]
+    return table[[*wanted, "total_tokens", "unpriced_requests"]]
+
+
+def with_trends(table: pd.DataFrame, series: pd.DataFrame, latency: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the course of requests and of p95 to each model's row."""
+    requests = _courses(series, frame, "requests", table["model_name"]).fillna(0)
+    p95 = _courses(latency, frame, "p95_latency", table["model_name"])
+    lists = {
+        "requests_trend": requests.to_numpy().tolist(),
+        "p95_trend": [p95.loc[name].dropna().tolist() for name in p95.index],
+    }
+    return table.assign(**{name: pd.Series(values, index=table.index) for name, values in lists.items()})
+
+
+def show_models(table: pd.DataFrame, key: str) -> str | None:
+    """Draw the table of models; the name of the model whose row was chosen."""
+    order = ["model_name", "total_cost", "share", "change", "requests", "requests_trend", "p95_latency", "p95_trend"]
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder=fmt.UNKNOWN,
+        height=ROW * (min(len(table), 12) + 1) + (18 if len(table) > 12 else 3),
+        alt="Usage by model",
+        column_order=[*order, "success_rate", "total_tokens"],
+        column_config={
+            "model_name": cc.TextColumn("Model", pinned=True, width=170),
+            "total_cost": cc.NumberColumn("Cost", format="dollar", width=78),
+            "share": _share("Share of cost", table["share"], 118),
+            "change": cc.TextColumn("Δ cost", width=72, alignment="right"),
+            "requests": cc.NumberColumn("Requests", format="localized", width=76),
+            "requests_trend": cc.BarChartColumn("Requests trend", y_min=0, color="gray", width=104),
+            "p95_latency": cc.NumberColumn("p95", format="%.2f s", width=72),
+            "p95_trend": cc.LineChartColumn("p95 trend", y_min=0, color="orange", width=104),
+            "success_rate": cc.NumberColumn("Success", format="percent", width=72),
+            "total_tokens": cc.NumberColumn("Tokens", format="compact", width=66),
+        },
+    )
+    rows = chosen["selection"]["rows"]
+    return str(table["model_name"].iloc[rows[0]]) if rows else None
+
+
+def show_spend(usage: pd.DataFrame) -> None:
+    """Unit costs by model."""
+    requests, tokens = usage["requests"], usage["total_tokens"]
+    priced = requests - usage["unpriced_requests"]
+    priced_tokens = tokens - usage["unpriced_tokens"]
+    succeeded = requests - usage["failed_requests"]
+    table = usage.assign(
+        per_request=usage["total_cost"] / priced.where(priced > 0),
+        per_success=usage["total_cost"] / succeeded.where(succeeded > 0),
+        per_million=usage["total_cost"] / priced_tokens.where(priced_tokens > 0) * 1e6,
+        output=usage["total_completion_tokens"] / tokens.where(tokens > 0),
+    )
+    columns = ["model_name", "total_cost", "requests", "per_request", "per_success", "per_million"]
+    show(
+        table,
+        "Cost by model",
+        [*columns, "total_prompt_tokens", "total_completion_tokens", "output", "unpriced_requests"],
+        {
+            "model_name": cc.TextColumn("Model", pinned=True, width=200),
+            "total_cost": cc.NumberColumn("Cost", format="dollar"),
+            "requests": cc.NumberColumn("Requests", format="localized"),
+            "per_request": cc.NumberColumn("per request", format="$%.4f", help="Cost / priced requests"),
+            "per_success": cc.NumberColumn("per success", format="$%.4f", help="Cost / successful requests"),
+            "per_million": cc.NumberColumn("per 1M tokens", format="$%.2f", help="Cost / priced tokens"),
+            "total_prompt_tokens": cc.NumberColumn("Prompt tokens", format="compact"),
+            "total_completion_tokens": cc.NumberColumn("Completion tokens", format="compact"),
+            "output": cc.NumberColumn("Output share", format="percent"),
+            "unpriced_requests": cc.NumberColumn("Unpriced", format="localized", help="Requests without a price"),
+        },
+    )
+
+
+def show_performance(speed: pd.DataFrame) -> None:
+    """Latency, success and throughput by model."""
+    seconds = {"p50_latency": "p50", "p90_latency": "p90", "p95_latency": "p95", "p99_latency": "p99"}
+    more = {"avg_latency": "mean", "p50_ttft": "TTFT p50", "p95_ttft": "TTFT p95"}
+    held = {name: label for name, label in {**seconds, **more}.items() if speed[name].notna().any()}
+    throughput = "output_tokens_per_second"
+    show(
+        speed,
+        "Performance by model",
+        ["model_name", "requests", "success_rate", "failed_requests", *held, throughput],
+        {
+            "model_name": cc.TextColumn("Model", pinned=True, width=200),
+            "requests": cc.NumberColumn("Requests", format="localized"),
+            "success_rate": cc.NumberColumn("Success", format="percent"),
+            "failed_requests": cc.NumberColumn("Failed", format="localized"),
+            **{name: cc.NumberColumn(label, format="%.2f s") for name, label in held.items()},
+            throughput: cc.NumberColumn("Tokens / s", format="%.0f", help="Completion tokens a second, median"),
+        },
+    )
+
+
+def show_errors(errors: pd.DataFrame, zone: str) -> None:
+    """Failures by message, most frequent first."""
+    show(
+        errors,
+        "Errors",
+        ["error", "failed_requests", "share", "models", "first_seen", "last_seen"],
+        {
+            "error": cc.TextColumn("Error", width=360),
+            "failed_requests": cc.NumberColumn("Count", format="localized", width=70),
+            "share": _share("Share", errors["share"], 120),
+            "models": cc.TextColumn("Models", width=210),
+            "first_seen": cc.DatetimeColumn("First seen", format="D MMM YYYY HH:mm", timezone=zone, width=140),
+            "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=140),
+        },
+    )
+
+
+def show_quarantine(rows: pd.DataFrame, zone: str) -> None:
+    """Why rows were refused."""
+    show(
+        rows,
+        "Quarantined rows by reason",
+        ["error", "column", "quarantined_events", "last_seen", "example"],
+        {
+            "error": cc.TextColumn("Reason", width=200),
+            "column": cc.TextColumn("Column", width=90),
+            "quarantined_events": cc.NumberColumn("Rows", format="localized", width=50),
+            "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=128),
+            "example": cc.TextColumn("Example", width=300),
+        },
+    )
+
+
+def show_exports(rows: pd.DataFrame, zone: str) -> None:
+    """The monthly Parquet files."""
+    table = rows.assign(size=rows["bytes"].map(fmt.bytes_), exported_at=pd.to_datetime(rows["exported_at"], utc=True))
+    show(
+        table.sort_values("month", ascending=False),
+        "Exported months",
+        ["month", "rows", "size", "exported_at", "path"],
+        {
+            "month": cc.TextColumn("Month", width=80),
+            "rows": cc.NumberColumn("Rows", format="localized", width=80),
+            "size": cc.TextColumn("Size", width=80, alignment="right"),
+            "exported_at": cc.DatetimeColumn("Exported", format="D MMM YYYY HH:mm", timezone=zone, width=140),
+            "path": cc.TextColumn("File"),
+        },
+    )
+
+
+def show_events(rows: pd.DataFrame, zone: str) -> None:
+    """The newest calls. A column that none of them fills is left out."""
+    tokens = ["prompt_tokens", "completion_tokens"]
+    first = ["event_time", "model_name", *tokens, "cost", "latency", "success", "error_message"]
+    later = [*first, "total_tokens", "ingested_at"]
+    others = [str(name) for name in rows if name not in later and _filled(rows[name])]
+    show(
+        rows,
+        "Latest events",
+        [*first, *others, "ingested_at"],
+        {
+            "event_time": cc.DatetimeColumn("Time", format="D MMM YYYY HH:mm:ss", timezone=zone, pinned=True),
+            "model_name": cc.TextColumn("Model"),
+            "prompt_tokens": cc.NumberColumn("Prompt", format="localized"),
+            "completion_tokens": cc.NumberColumn("Completion", format="localized"),
+            "cost": cc.NumberColumn("Cost", format="$%.6f"),
+            "latency": cc.NumberColumn("Latency", format="%.2f s"),
+            "success": cc.CheckboxColumn("OK"),
+            "error_message": cc.TextColumn("Error", width=180),
+            **{name: cc.Column(name.replace("_", " ").capitalize()) for name in others},
+            "ingested_at": cc.DatetimeColumn("Ingested", format="D MMM YYYY HH:mm:ss", timezone=zone),
+        },
+    )
+
+
+def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dict[str, Any], most: int = 12) -> None:
+    """A table of at most `most` rows high; more scroll."""
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder=fmt.UNKNOWN,
+        height=ROW * (min(len(rows), most) + 1) + 3,
+        alt=alternative,
+        column_order=list(order),
+        column_config=config,
+    )
+
+
+def _share(label: str, shares: pd.Series, width: int) -> Any:
+    largest = shares.max()
+    return cc.ProgressColumn(
+        label, format="percent", min_value=0, max_value=float(largest) if largest > 0 else 1.0, width=width
+    )
+
+
+def _changes(table: pd.DataFrame, before: pd.DataFrame | None) -> list[str | None]:
+    if before is None:
+        return [None] * len(table)
+    earlier = before.set_index("model_name")["total_cost"] if len(before) else pd.Series(dtype="float64")
+    pairs = zip(table["model_name"], table["total_cost"], strict=True)
+    changes = [fmt.change(now, earlier.get(name, 0.0)) for name, now in pairs]
+    return ["0%" if change == 0 else None if change is None else str(change) for change in changes]
+
+
+def _courses(rows: pd.DataFrame, frame: pd.DataFrame, measure: str, names: pd.Series) -> pd.DataFrame:
+    """One row a name, one column a whole bucket."""
+    wide = rows.set_index(["dimension", "bucket_utc"])[measure].unstack("bucket_utc")
+    return wide.reindex(index=names, columns=frame["bucket_utc"][~frame["partial"]])
+
+
+def _filled(values: pd.Series) -> bool:
+    return bool((values.notna() & (values.astype(str) != "")).any())

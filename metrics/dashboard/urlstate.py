@@ -1,0 +1,81 @@
+"""The address bar and the filters, kept equal: `pull()` before the widgets, `push()` after them.
+
+A value lives in `st.session_state` under the name it has in the address. Defaults stay out of the address.
+Streamlit's own `bind="query-params"` is not used: it forbids `st.switch_page` while a bound parameter is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+DIMENSIONS = ("model", "provider", "environment", "user", "team", "feature")
+
+DEFAULTS: dict[str, str | list[str]] = {
+    "range": "30d",
+    "from": "",
+    "to": "",
+    **{dimension: [] for dimension in DIMENSIONS},
+    "granularity": "auto",
+    "timezone": "",
+    "compare": "on",
+    "refresh": "off",
+    "measure": "total_cost",
+    "dimension": "model",
+    "heat": "relative",
+}
+
+Values = Mapping[str, str | list[str]]
+
+
+def pull(page: str, options: Mapping[str, Sequence[str]]) -> None:
+    """Take over the address into the session where it changed by a link, Back or Forward.
+
+    A value that is not among its `options` falls back to the default. A click in the navigation arrives with a bare
+    address and keeps the filters.
+    """
+    state, address = st.session_state, _read()
+    moved, state["_page"] = state.get("_page") != page, page
+    if "_address" not in state or (address != state["_address"] and not (moved and not address)):
+        for name, default in DEFAULTS.items():
+            state[name] = _checked(address.get(name, default), default, options.get(name))
+    for name in DEFAULTS:
+        state[name] = state[name]  # Streamlit forgets the value of a widget that another page does not draw
+
+
+def push() -> None:
+    """Write the session's values into the address."""
+    address = encode(current())
+    if address != _read():
+        st.query_params.from_dict(address)
+    st.session_state["_address"] = address
+
+
+def current() -> dict[str, str | list[str]]:
+    """The values in use."""
+    return {name: st.session_state.get(name, default) for name, default in DEFAULTS.items()}
+
+
+def encode(values: Values) -> dict[str, str | list[str]]:
+    """The query parameters of a view: only what differs from the defaults."""
+    return {name: value for name, value in values.items() if value != DEFAULTS[name]}
+
+
+def reset() -> None:
+    """Back to the defaults (a callback: widgets take the values on the run that follows)."""
+    st.session_state.update({name: _copy(default) for name, default in DEFAULTS.items()})
+
+
+def _read() -> dict[str, str | list[str]]:
+    query = st.query_params
+    present = ((name, default) for name, default in DEFAULTS.items() if name in query)
+    return {name: query.get_all(name) if isinstance(default, list) else query[name] for name, default in present}
+
+
+def _checked(value: str | list[str], default: str | list[str], allowed: Sequence[str] | None) -> str | list[str]:
+    return _copy(default) if allowed is not None and value not in allowed else _copy(value)
+
+
+def _copy(value: str | list[str]) -> str | list[str]:
+    return list(value) if isinstance(value, list) else value

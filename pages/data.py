@@ -1,0 +1,40 @@
+"""Data: does it arrive, what was refused, where it lies, and how scripts get the same numbers."""
+
+import streamlit as st
+
+from metrics.dashboard import client, figures, frame, states, tables
+
+
+def body(view: frame.View) -> None:
+    """Health of the store, what was quarantined, the latest events, the exports, the API."""
+    filters = view.filters
+    rows = client.fetch(
+        store=client.datasource("llm_events", "statistics"),
+        quarantine=client.pipe("ingest_quarantine", limit="100"),
+        events=client.pipe("llm_recent_events", filters.period(), limit="200"),
+        exports=client.datasource("llm_events", "exports"),
+    )
+    figures.health(view.health, rows, filters)
+    with states.panel("Latest events", "newest first, at most 200, of this view"):
+        if rows["events"].empty:
+            st.caption("No event lies in this view.")
+        else:
+            view.offer(rows["events"], "llm_events")
+            tables.show_events(rows["events"], filters.timezone)
+    left, right = st.columns([1, 1], gap="small")
+    with left, states.panel("Quarantine", "rows that were refused, by reason"):
+        if rows["quarantine"].empty:
+            states.calm("No row was refused.")
+        else:
+            tables.show_quarantine(rows["quarantine"], filters.timezone)
+    with right, states.panel("Exports", "one Parquet file a month"):
+        if rows["exports"].empty:
+            st.caption("No month is exported yet. It happens every hour, at a clean stop, and by this command:")
+            st.code("python -m metrics export", language="bash")
+        else:
+            tables.show_exports(rows["exports"], filters.timezone)
+    with states.panel("The same numbers for scripts"):
+        figures.api(filters)
+
+
+frame.page("Data", body)
