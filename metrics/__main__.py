@@ -1,0 +1,268 @@
+"""The commands: `python -m metrics COMMAND`. Each is a thin function over the API (metrics/client.py).
+
+`docs/commands.md` is generated from the texts in this file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from metrics.client import HEALTH, Api, api, is_up, over_http
+from metrics.demo import ndjson
+from metrics.errors import PerchError
+from metrics.files import read_rows
+from metrics.loading import batches, first_reasons, send
+from metrics.settings import ROOT, Settings, load_settings
+from metrics.supervisor import ChildEnded, Supervisor, require_free_port
+
+DEMO_ROWS = 300_000
+DEMO_SEED = 7
+IS_DEMO = "environment = 'demo'"
+
+
+class Commands(click.Group):
+    """A group whose commands tell an expected failure in one sentence and exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PerchError as error:
+            raise click.ClickException(error.message) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Perch: real-time analytics for LLM usage and performance that a team runs itself.
+
+    Every command works whether or not a server runs: it asks the server when one holds the store, and opens the store
+    itself when none does. The settings are environment variables, PERCH_PORT and so on: see docs/settings.md.
+    """
+
+
+@cli.command()
+def serve() -> None:
+    """Start the API alone, until Ctrl-C."""
+    from ingest_server import serve as serve_api  # here: it loads Flask and DuckDB, which `--help` can do without
+
+    serve_api(load_settings())
+
+
+@cli.command()
+@click.option("--demo/--no-demo", default=True, show_default=True, help="Fill an empty store with demo rows.")
+def run(demo: bool) -> None:
+    """Start the API and the dashboard, until Ctrl-C."""
+    here = load_settings().model_copy(update={"api_url": "", "token": ""})
+    require_free_port(here.host, here.dashboard_port, "PERCH_DASHBOARD_PORT")
+    try:
+        with Supervisor() as children:
+            _start_api(children, here)
+            _start_dashboard(children, here)
+            click.echo(_where(here))
+            if demo:
+                _fill_if_empty(Api(over_http(here.url, here.local_token())))
+            children.wait()
+    except KeyboardInterrupt:
+        click.echo("\nStopped.")
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--datasource", default="llm_events", show_default=True, help="Where the rows go.")
+@click.option("--table", help="Table of a SQLite file; not needed when it has only one.")
+@click.option("--map", "mapping", multiple=True, metavar="COLUMN=THEIRS", help="Fill our column from their field.")
+@click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="Give every row this value.")
+@click.option("--time-origin", metavar="TIME", help="What the times of the file count from: 2024-05-01T00:00:00Z.")
+def load(
+    files: tuple[Path, ...],
+    datasource: str,
+    table: str | None,
+    mapping: tuple[str, ...],
+    constants: tuple[str, ...],
+    time_origin: str | None,
+) -> None:
+    """Load files of events.
+
+    FILES are NDJSON, CSV, Parquet or SQLite, gzipped or not. Their rows go through the same validation as posted
+    events: what does not fit is quarantined, and the first reasons are printed.
+    """
+    theirs, fixed = _assignments("--map", mapping), _assignments("--set", constants)
+    with api(load_settings()) as perch:
+        for file in files:
+            started = datetime.now(UTC)
+            rows = read_rows(file, table=table, mapping=theirs, constants=fixed, time_origin=time_origin)
+            sent = send(perch, datasource, batches(rows), total=None, label=file.name)
+            click.echo(f"{file}: {sent.rows:,} rows loaded, {sent.quarantined:,} quarantined.")
+            if sent.quarantined:
+                click.echo(_bullets(first_reasons(perch, datasource, started)))
+
+
+@cli.command()
+@click.option("--rows", default=DEMO_ROWS, show_default=True, type=click.IntRange(1), help="How many rows to make.")
+@click.option("--seed", default=DEMO_SEED, show_default=True, help="The same seed makes the same rows.")
+@click.option("--remove", is_flag=True, help="Remove all demo rows, and nothing else.")
+def demo(rows: int, seed: int, remove: bool) -> None:
+    """Add or remove demo rows.
+
+    A plausible year of calls to some twenty models, each row marked environment = 'demo'.
+    """
+    with api(load_settings()) as perch:
+        if remove:
+            gone = perch.post("/v0/datasources/llm_events/delete", delete_condition=IS_DEMO)["rows_deleted"]
+            click.echo(f"Removed {gone:,} demo rows.")
+        else:
+            _add_demo(perch, rows, seed)
+
+
+@cli.command()
+def export() -> None:
+    """Export the months that changed as Parquet."""
+    with api(load_settings()) as perch:
+        exports = perch.post("/v0/exports")["exports"]
+    for month in exports:
+        click.echo(f"{month['path']}: {month['rows']:,} rows")
+    if not exports:
+        click.echo("Every export is up to date.")
+
+
+@cli.group()
+def token() -> None:
+    """Make, list and revoke tokens.
+
+    A running server obeys at once.
+    """
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="Such as PIPES:READ:llm_totals; may be repeated.")
+def create_token(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a token called NAME and show it, this once.
+
+    Scopes: DATASOURCES:APPEND:name, DATASOURCES:READ:name, PIPES:READ:name, ADMIN.
+    """
+    with api(load_settings()) as perch:
+        made = perch.post("/v0/tokens", name=name, scope=scopes)
+    click.echo(made["token"])
+    click.echo("Keep it now: only its hash is stored, so it cannot be shown again.", err=True)
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """List the names and scopes of all tokens, never the tokens."""
+    with api(load_settings()) as perch:
+        tokens = perch.get("/v0/tokens")["tokens"]
+    for each in tokens:
+        click.echo(f"{each['name']:<24} {', '.join(_scope(scope) for scope in each['scopes'])}")
+
+
+@token.command("revoke")
+@click.argument("name")
+def revoke_token(name: str) -> None:
+    """Make the token called NAME worthless."""
+    with api(load_settings()) as perch:
+        perch.delete(f"/v0/tokens/{quote(name, safe='')}")
+    click.echo(f"The token {name} is revoked.")
+
+
+@cli.command()
+def check() -> None:
+    """Check the definitions without a store.
+
+    Every *.datasource and *.pipe file of PERCH_PROJECT is read and compiled. What is wrong is printed with file and
+    line, and the exit code is 1.
+    """
+    from metrics.pipes import problems
+
+    found = problems(load_settings().project)
+    for sentence in found:
+        click.echo(sentence, err=True)
+    if found:
+        sys.exit(1)
+    click.echo("All definitions are good.")
+
+
+@cli.command(hidden=True)
+def docs() -> None:
+    """Write the generated pages of docs/ anew."""
+    from metrics.manual import pages
+
+    for path, text in pages(cli).items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        click.echo(f"Wrote {path.relative_to(ROOT)}.")
+
+
+def _start_api(children: Supervisor, settings: Settings) -> None:
+    children.start("The API", [sys.executable, "-m", "metrics", "serve"], {})
+    try:
+        children.wait_until(lambda: is_up(settings.url + HEALTH), within=60, what="The API")
+    except ChildEnded:
+        sys.exit(1)  # it has said why on stderr, which is this process's too
+
+
+def _start_dashboard(children: Supervisor, settings: Settings) -> None:
+    address = ["--server.address", settings.host, "--server.port", str(settings.dashboard_port)]
+    children.start(
+        "The dashboard",
+        [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *address, "--server.headless", "true"],
+        {"PERCH_API_URL": settings.url, "PERCH_DATA_DIR": str(settings.data_dir.resolve())},
+    )
+    url = f"{_dashboard_url(settings)}/_stcore/health"
+    children.wait_until(lambda: is_up(url), within=60, what="The dashboard")
+
+
+def _where(settings: Settings) -> str:
+    token = "in PERCH_ADMIN_TOKEN" if settings.admin_token else f"in the file {settings.admin_token_path}"
+    return (
+        "Perch is running. Ctrl-C stops it.\n"
+        f"  Dashboard    {_dashboard_url(settings)}\n"
+        f"  API          {settings.url}\n"
+        f"  Admin token  {token}"
+    )
+
+
+def _dashboard_url(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.dashboard_port}"
+
+
+def _fill_if_empty(perch: Api) -> None:
+    """Add demo rows when llm_events is empty and has the column that tells them from real ones."""
+    for source in perch.get("/v0/datasources")["datasources"]:
+        marks = any(column["name"] == "environment" for column in source["columns"])
+        if source["name"] == "llm_events" and marks and not source["statistics"]["row_count"]:
+            _add_demo(perch, DEMO_ROWS, DEMO_SEED)
+            click.echo("`python -m metrics demo --remove` takes them out again.")
+
+
+def _add_demo(perch: Api, rows: int, seed: int) -> None:
+    click.echo(f"Adding {rows:,} demo rows ...")
+    sent = send(perch, "llm_events", ndjson(rows, seed, datetime.now(UTC)), total=rows, label="Demo rows")
+    click.echo(f"Added {sent.rows:,} demo rows (environment = 'demo').")
+
+
+def _assignments(option: str, pairs: Iterable[str]) -> dict[str, str]:
+    """`COLUMN=VALUE` texts as a dictionary. Raises a usage error for a text without `=`."""
+    split = [pair.partition("=") for pair in pairs]
+    for column, equals, value in split:
+        if not (column and equals):
+            raise click.UsageError(f"{option} takes COLUMN=VALUE, not {column + value!r}.")
+    return {column: value for column, _, value in split}
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"  - {sentence}" for sentence in sentences)
+
+
+def _scope(scope: dict[str, str]) -> str:
+    return ":".join(part for part in (scope["type"], scope.get("resource")) if part)
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m metrics")
