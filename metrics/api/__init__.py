@@ -1,0 +1,1 @@
+"""HTTP in and out: blueprints that translate requests to calls on a Perch and answers back, no more."""

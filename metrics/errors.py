@@ -1,0 +1,79 @@
+"""The few exceptions that Perch raises on purpose, each with the HTTP status it becomes.
+
+One handler (`metrics/api/errors.py`) turns any of them into the one JSON error shape; the command line prints the
+same sentence and exits with 1. A message is one clear sentence: what was wrong, where, what to do.
+"""
+
+from __future__ import annotations
+
+
+class PerchError(Exception):
+    """Anything a caller can be told about. `status` is the HTTP status of the answer."""
+
+    status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequest(PerchError):
+    """The request cannot be understood: a bad parameter, a body that does not parse."""
+
+    status = 400
+
+
+class Forbidden(PerchError):
+    """No token, an unknown token, or a token without the scope that the route needs."""
+
+    status = 403
+
+
+class NotFound(PerchError):
+    """A data source, pipe or route that does not exist."""
+
+    status = 404
+
+
+class QueryTimeout(PerchError):
+    """A query ran longer than `PERCH_QUERY_TIMEOUT`."""
+
+    status = 408
+
+
+class BodyTooLarge(PerchError):
+    """A body over `PERCH_MAX_BODY`, as sent or after decompression."""
+
+    status = 413
+
+
+class Busy(PerchError):
+    """The server cannot take more now; the same request may be sent again after `retry_after` seconds."""
+
+    status = 503
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DefinitionError(PerchError):
+    """A `.datasource` or `.pipe` file is wrong. The message names the file, the line and what was expected."""
+
+    status = 400
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0) -> None:
+        place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(place + message)
+        self.reason = message
+        self.file = file
+        self.line = line
+        self.column = column
+
+
+class StartError(PerchError):
+    """The process cannot start: a bad setting, a port in use, a store that another process holds."""
+
+
+class StoreHeld(StartError):
+    """Another process has the store open; the commands then ask that one instead."""

@@ -1,0 +1,94 @@
+"""One running Perch: a store, the definitions it serves, the thread that writes and the one that exports.
+
+The server and the commands open the same thing; `metrics/api/` translates HTTP to calls on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from metrics.errors import StartError
+from metrics.exports import Exporter
+from metrics.pipes import Endpoints
+from metrics.settings import Settings
+from metrics.store import Store
+from metrics.tokens import Tokens, admin_token
+from metrics.workspace import Workspace, bring_up, load_workspace
+from metrics.writer import Writer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Perch:
+    """Everything a request may need."""
+
+    settings: Settings
+    store: Store
+    workspace: Workspace
+    writer: Writer
+    tokens: Tokens
+    exporter: Exporter
+    endpoints: Endpoints
+
+
+@contextlib.contextmanager
+def open_perch(settings: Settings) -> Iterator[Perch]:
+    """Open the store, bring it up to the definitions and start the writer; on the way out export and close.
+
+    Raises:
+        StartError: the data folder cannot be written, the store is held by another process or does not fit the files.
+        DefinitionError: a definition is wrong.
+    """
+    workspace = load_workspace(settings.project)
+    _make_folder(settings)
+    store = Store(settings.store_path, memory=settings.memory)
+    try:
+        bring_up(store, workspace)
+        yield from _running(settings, store, workspace)
+    finally:
+        store.close()
+
+
+def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:
+    writer = Writer(store, workspace, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
+    tokens = Tokens(store, writer, admin_token(settings))
+    exporter = Exporter(store, writer, workspace, settings.exports_dir)
+    endpoints = Endpoints(workspace, store, settings.query_timeout.total_seconds())
+    writer.start()
+    stopping = threading.Event()
+    hourly = threading.Thread(target=_export_every, args=(settings, exporter, stopping), name="exports", daemon=True)
+    hourly.start()
+    try:
+        yield Perch(settings, store, workspace, writer, tokens, exporter, endpoints)
+    finally:
+        stopping.set()
+        hourly.join()
+        _export(exporter)
+        writer.stop()
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"PERCH_DATA_DIR: {settings.data_dir} cannot be made: {error.strerror}.") from None
+    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+        raise StartError(f"PERCH_DATA_DIR: {settings.data_dir} cannot be written to; give this user the right to.")
+
+
+def _export_every(settings: Settings, exporter: Exporter, stopping: threading.Event) -> None:
+    while not stopping.wait(settings.export_every.total_seconds()):
+        _export(exporter)
+
+
+def _export(exporter: Exporter) -> None:
+    try:
+        exporter.export()
+    except Exception:  # an export that fails (a full disk) is tried again next time and must not stop the server
+        log.exception("the export failed; what changed stays marked and is exported next time")

@@ -1,0 +1,159 @@
+"""An endpoint call: parameters to a statement to rows.
+
+Downstream of the store and the compiler. A call renders the pipe's templates with the request's values (which become
+bound parameters), compiles what comes out once per rendered shape, and runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from metrics.datafiles import Pipe
+from metrics.dialect import Compiled, bind_values, compile_query
+from metrics.errors import BadRequest, DefinitionError, NotFound
+from metrics.formats import Answer
+from metrics.store import Store, quoted
+from metrics.templating import Parameter, Rendered, Template
+from metrics.workspace import Columns, Workspace, load_workspace
+
+HOUSEKEEPING = frozenset(
+    ("token", "from", "cli_version", "release_replacements", "__tb__client", "__tb__semver", "__tb__deployment",
+     "__tb__csv_header", "debug_source_tables", "debug", "explain", "finalize_aggregations", "pipeline", "playground",
+     "output_format_json_quote_64bit_integers", "output_format_json_quote_denormals",
+     "output_format_parquet_string_as_string", "q", "query_id", "tag", "template_parameters", "job_timestamp")
+)  # fmt: skip
+"""Names that clients send along with any call and that are never parameters (contract 0.2)."""
+
+Request = Mapping[str, object]
+Statement = tuple[Compiled, dict[str, object]]
+
+
+class Endpoint:
+    """One published pipe: its templates, its parameters, and the statements compiled so far."""
+
+    def __init__(self, pipe: Pipe, tables: Mapping[str, Columns]) -> None:
+        self.pipe = pipe
+        names = [node.name for node in pipe.nodes]
+        last = names.index(pipe.published) if pipe.published else len(names) - 1
+        self._nodes = pipe.nodes[: last + 1]
+        self._templates = [Template(node, pipe.path.name) for node in self._nodes]
+        self._tables = tables
+        self._compiled = lru_cache(maxsize=256)(self._compile)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters of all nodes by name."""
+        return {item.name: item for template in self._templates for item in template.parameters}
+
+    def statement(self, request: Request) -> Statement:
+        """The compiled statement and its values for this request.
+
+        Raises:
+            BadRequest: a parameter is unknown, missing or of the wrong type; the sentence names it.
+            DefinitionError: the pipe's SQL does not compile.
+        """
+        asked = {name: value for name, value in request.items() if name not in HOUSEKEEPING}
+        self._refuse_unknown(asked)
+        rendered = [template.render(asked, self._columns, self._tables) for template in self._templates]
+        if len(rendered) > 1:
+            rendered = [_renamed(item, at) for at, item in enumerate(rendered)]
+        compiled = self._compiled(tuple(item.sql for item in rendered))
+        return compiled, bind_values(compiled, {key: item.values[key] for item in rendered for key in item.values})
+
+    def check(self) -> None:
+        """Compile the statement of a call without parameters; raises DefinitionError.
+
+        A pipe that requires a parameter is compiled when it is called.
+        """
+        with contextlib.suppress(BadRequest):
+            self.statement({})
+
+    @property
+    def _columns(self) -> frozenset[str]:
+        return frozenset(name for columns in self._tables.values() for name, _ in columns)
+
+    def _refuse_unknown(self, asked: Request) -> None:
+        known = self.parameters
+        for name in asked:
+            if name not in known:
+                listed = ", ".join(sorted(known)) or "none"
+                raise BadRequest(f"Pipe '{self.pipe.name}' has no parameter '{name}'; it has: {listed}.")
+
+    def _compile(self, nodes: Sequence[str]) -> Compiled:
+        """Compile each node against the tables and the nodes before it, which become common table expressions."""
+        tables = dict(self._tables)
+        done: dict[str, Compiled] = {}
+        for node, sql in zip(self._nodes, nodes, strict=True):
+            done[node.name] = compile_query(sql, tables, file=self.pipe.path.name, line=node.line)
+            tables[node.name] = done[node.name].columns
+        final = done.pop(self._nodes[-1].name)
+        if not done:
+            return final
+        before = ", ".join(f"{quoted(name)} AS ({item.sql})" for name, item in done.items())
+        read = frozenset(table for item in (final, *done.values()) for table in item.tables if table not in done)
+        return Compiled(sql=f"WITH {before} SELECT * FROM ({final.sql})", columns=final.columns, tables=read)
+
+
+def _renamed(rendered: Rendered, node: int) -> Rendered:
+    """The same with parameter names of the node's own, since every node counts from p0."""
+    sql = re.sub(r"\{(p\d+):", rf"{{n{node}_\1:", rendered.sql)
+    return Rendered(sql, {f"n{node}_{name}": value for name, value in rendered.values.items()}, rendered.hints)
+
+
+class Endpoints:
+    """The endpoints of a workspace over a store."""
+
+    def __init__(self, workspace: Workspace, store: Store, timeout: float) -> None:
+        published = [pipe for pipe in workspace.pipes.values() if pipe.kind == "endpoint"]
+        self._endpoints = {pipe.name: Endpoint(pipe, workspace.tables) for pipe in published}
+        for endpoint in self._endpoints.values():
+            endpoint.check()
+        self._tables = workspace.tables
+        self._store = store
+        self._timeout = timeout
+
+    def all(self) -> list[Endpoint]:
+        """Every endpoint, ordered by name."""
+        return list(self._endpoints.values())
+
+    def find(self, name: str) -> Endpoint:
+        """The endpoint of this name; raises NotFound with the names that exist."""
+        if name not in self._endpoints:
+            known = ", ".join(self._endpoints) or "none"
+            raise NotFound(f"Pipe '{name}' does not exist; there are: {known}.")
+        return self._endpoints[name]
+
+    def call(self, endpoint: Endpoint, request: Request) -> Answer:
+        """Run an endpoint with the request's parameters; raises what `Endpoint.statement` and `Store.query` raise."""
+        return self._run(endpoint.statement(request))
+
+    def query(self, sql: str) -> Answer:
+        """Run one SELECT in ClickHouse SQL over data sources and quarantines; raises BadRequest for anything else."""
+        try:
+            compiled = compile_query(sql, self._tables)
+        except DefinitionError as error:
+            raise BadRequest(f"The SQL cannot be run: {error.reason}") from None
+        return self._run((compiled, {}))
+
+    def _run(self, statement: Statement) -> Answer:
+        compiled, values = statement
+        return Answer(compiled.columns, self._store.query(compiled.sql, values, timeout=self._timeout))
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong with the definitions below `folder`, a sentence each; empty when all is well."""
+    try:
+        workspace = load_workspace(folder)
+    except DefinitionError as error:
+        return [error.message]
+    found = []
+    for pipe in workspace.pipes.values():
+        try:
+            Endpoint(pipe, workspace.tables).check()
+        except DefinitionError as error:
+            found.append(error.message)
+    return found

@@ -1,0 +1,262 @@
+"""JSON lines in, typed rows out: each row is good, or quarantined with every bad column named.
+
+Second stage of the river, between `events.py` (bytes to lines) and `writer.py`. There are two roads with one result:
+msgspec reads a line straight into a struct of the schema's types, and any line it refuses goes through the coercion
+table of `columns.py`, which accepts more forms (a time as a number, digits as a string) and names what is wrong. Two
+things are looked at again after the first road, because msgspec is laxer there than the table: a time outside
+1971-2105, and a Decimal whose float does not decide the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from metrics.columns import ColumnType, json_text, parse_type
+from metrics.datafiles import DataSource
+
+_ANY = msgspec.json.Decoder(float_hook=Decimal)
+_SHOWN = 200  # characters of a bad value that a reason repeats
+
+QUARANTINE_EXTRA = (
+    ("c__error_column", "Array(String)"),
+    ("c__error", "Array(String)"),
+    ("c__import_id", "Nullable(String)"),
+    ("insertion_date", "DateTime"),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a data source as validation needs it; `path` are the keys from the JSON object to the value."""
+
+    name: str
+    type: ColumnType
+    path: tuple[str, ...]
+    optional: bool
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row for the quarantine: its raw values as text by column, the bad columns and one reason for each."""
+
+    raw: dict[str, str | None]
+    columns: list[str]
+    reasons: list[str]
+
+
+@dataclass
+class Rows:
+    """The rows of one body: structs that msgspec read with the lines they came from, coerced tuples, and bad rows."""
+
+    structs: list[Any] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    coerced: list[tuple[object, ...]] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+
+    @property
+    def good(self) -> int:
+        """How many rows are good."""
+        return len(self.structs) + len(self.coerced)
+
+
+class NotAnObject(ValueError):
+    """A line that is not one JSON object; the text says why."""
+
+
+class Validator:
+    """Decodes and checks rows of one data source."""
+
+    def __init__(self, source: DataSource) -> None:
+        self.fields = tuple(_field(column) for column in source.columns if column.jsonpath is not None)
+        self.schema = pa.schema([(item.name, item.type.arrow) for item in self.fields])
+        self._read = _struct_decoder(self.fields)
+        self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.type.decode is datetime]
+
+    def decode(self, lines: Iterable[tuple[int, bytes]], *, long_fractions: bool = False) -> Rows:
+        """Check numbered lines, each one JSON object; blank lines are passed over.
+
+        A line that is not a JSON object becomes a bad row without columns whose reason gives its number.
+        `long_fractions` says that a time among them may end in .999999 and more, which msgspec would round up to the
+        next second: then every line takes the second road.
+        """
+        rows = Rows()
+        read = _refuse if long_fractions else self._read
+        for number, line in lines:
+            try:
+                struct = read(line)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                if line.strip():
+                    self._coerce_line(number, line, rows)
+                continue
+            rows.structs.append(struct)
+            rows.lines.append(line)
+        self._recheck_times(rows)
+        return rows
+
+    def table(self, rows: Rows) -> pa.Table:
+        """The good rows as one Arrow table with the schema `self.schema`."""
+        read = [self._read_column(at, item, rows) for at, item in enumerate(self.fields)]
+        if not rows.coerced:
+            return pa.Table.from_arrays(read, schema=self.schema)
+        columns = list(zip(*rows.coerced, strict=True))
+        coerced = [item.type.to_arrow(list(values)) for item, values in zip(self.fields, columns, strict=True)]
+        parts = [pa.Table.from_arrays(part, schema=self.schema) for part in (read, coerced)]
+        return pa.concat_tables(parts)
+
+    def _read_column(self, at: int, item: Field, rows: Rows) -> pa.Array:
+        values = list(map(attrgetter(f"f{at}"), rows.structs)) if rows.structs else []
+        if not pa.types.is_decimal(item.type.arrow) or values.count(None) == len(values):
+            return item.type.to_arrow(values)
+
+        def exactly(row: int) -> object:
+            value = _at_path(_ANY.decode(rows.lines[row]), item.path)
+            return item.type.coerce(value)
+
+        return decimal_array(values, item.type.arrow, exactly)
+
+    def _recheck_times(self, rows: Rows) -> None:
+        for name in self._times:
+            moments = map(attrgetter(name), rows.structs)
+            odd = [at for at, moment in enumerate(moments) if moment is not None and not 1970 < moment.year < 2106]
+            for at in reversed(odd):
+                line = rows.lines.pop(at)
+                rows.structs.pop(at)
+                self._coerce_line(0, line, rows)
+
+    def _coerce_line(self, number: int, line: bytes, rows: Rows) -> None:
+        try:
+            record = _read_object(line)
+        except NotAnObject as error:
+            text = line.decode(errors="replace").strip()
+            reason = f"line {number} is not a JSON object ({error}): {text[:_SHOWN]}"
+            rows.bad.append(BadRow({}, [], [reason]))
+            return
+        self.coerce(record, rows)
+
+    def coerce(self, record: dict[str, Any], rows: Rows) -> None:
+        """Add one decoded record to `rows`, as a good row or as a bad one with every bad column named."""
+        values: list[object] = []
+        columns: list[str] = []
+        reasons: list[str] = []
+        raw = [_at_path(record, item.path) for item in self.fields]
+        for item, value in zip(self.fields, raw, strict=True):
+            try:
+                values.append(_coerced(item, value))
+            except _Refused as refused:
+                columns.append(item.name)
+                reasons.append(str(refused))
+        if not columns:
+            rows.coerced.append(tuple(values))
+            return
+        texts = {
+            item.name: None if value is None else json_text(value) for item, value in zip(self.fields, raw, strict=True)
+        }
+        rows.bad.append(BadRow(texts, columns, reasons))
+
+
+class _Refused(ValueError):
+    pass
+
+
+def _coerced(item: Field, value: object) -> object:
+    if value is None:
+        if item.optional:
+            return None
+        raise _Refused(f"column '{item.name}' has no value, is not Nullable and has no DEFAULT")
+    try:
+        return item.type.coerce(value)
+    except (ValueError, OverflowError, RecursionError):
+        shown = json_text(value)
+        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        raise _Refused(f"value '{shown}' on column '{item.name}' is not {item.type.text}") from None
+
+
+def _field(column: Any) -> Field:
+    kind = parse_type(column.type)
+    keys = tuple(part for part in column.jsonpath.removeprefix("$").split(".") if part)
+    return Field(column.name, kind, keys, kind.nullable or column.default is not None)
+
+
+def _at_path(value: Any, path: Sequence[str]) -> Any:
+    """The value at `path`; a key that ends in `[:]` maps the rest of the path over a list. None where nothing is."""
+    for at, key in enumerate(path):
+        name = key.removesuffix("[:]")
+        value = value.get(name) if isinstance(value, dict) else None
+        if key != name:
+            rest = path[at + 1 :]
+            return [_at_path(item, rest) for item in value] if isinstance(value, list) and rest else value
+    return value
+
+
+def _read_object(line: bytes) -> dict[str, Any]:
+    try:
+        record = _ANY.decode(line)
+    except RecursionError:
+        raise NotAnObject("it is nested too deeply") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise NotAnObject(str(error).removeprefix("JSON is malformed: ")) from None
+    if not isinstance(record, dict):
+        raise NotAnObject(f"it is {json_text(record)[:20]}")
+    return record
+
+
+def _struct_decoder(fields: Sequence[Field]) -> Callable[[bytes], Any]:
+    """A decoder of one line into a struct f0, f1, ..., or one that refuses all where msgspec cannot read the schema."""
+    paths = [item.path for item in fields]
+    if any(len(path) != 1 or path[0].endswith("[:]") for path in paths) or len(set(paths)) != len(paths):
+        return _refuse
+    if any(item.type.decode is None for item in fields):
+        return _refuse
+    members: list[Any] = []
+    renamed = {f"f{at}": item.path[0] for at, item in enumerate(fields)}
+    for at, item in enumerate(fields):
+        kind = item.type.decode
+        members.append((f"f{at}", kind | None, None) if item.optional else (f"f{at}", kind))
+    struct = msgspec.defstruct("Row", members, rename=renamed, kw_only=True, gc=False)
+    return msgspec.json.Decoder(struct).decode
+
+
+def _refuse(line: bytes) -> Any:
+    raise ValueError
+
+
+def decimal_array(values: Sequence[float | None], arrow: pa.DataType, exactly: Callable[[int], object]) -> pa.Array:
+    """Floats as Decimals of at most 18 digits, each rounded half-even from the digits that were sent.
+
+    A double is within 2^-53 of the sent number, relatively, and so is its product with 10^scale; unless the product
+    lies that close to a tie, rounding it rounds the sent digits. For the few others `exactly(row)` gives the Decimal.
+    """
+    missing = np.fromiter((value is None for value in values), bool, len(values))
+    scaled = np.array([0.0 if value is None else value for value in values]) * 10.0**arrow.scale
+    fraction = np.abs(scaled - np.floor(scaled) - 0.5)
+    unsure = (fraction <= np.abs(scaled) * 2.0**-50) | (np.abs(scaled) >= 2.0**50)
+    whole = np.rint(np.where(unsure, 0.0, scaled)).astype(np.int64)
+    for row in np.flatnonzero(unsure & ~missing):
+        exact = exactly(int(row))
+        assert isinstance(exact, Decimal)
+        whole[row] = int(exact.scaleb(arrow.scale))
+    halves = np.empty((len(whole), 2), np.int64)  # a 128-bit little-endian integer: the low half, then its sign
+    halves[:, 0], halves[:, 1] = whole, whole >> 63
+    valid = pa.array(~missing).buffers()[1] if missing.any() else None
+    return pa.Array.from_buffers(arrow, len(whole), [valid, pa.py_buffer(halves)])
+
+
+def quarantine_table(bad: Sequence[BadRow], source: DataSource, import_ids: Sequence[str]) -> pa.Table:
+    """Bad rows as the Arrow table of `<data source>_quarantine`: raw texts, then the columns of QUARANTINE_EXTRA."""
+    now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+    names = [column.name for column in source.columns]
+    arrays = [pa.array([row.raw.get(name) for row in bad], pa.string()) for name in names]
+    arrays.append(pa.array([row.columns for row in bad], pa.list_(pa.string())))
+    arrays.append(pa.array([row.reasons for row in bad], pa.list_(pa.string())))
+    arrays.append(pa.array(import_ids, pa.string()))
+    arrays.append(pa.array([now] * len(bad), pa.timestamp("us")))
+    return pa.Table.from_arrays(arrays, names=[*names, *(name for name, _ in QUARANTINE_EXTRA)])

@@ -1,0 +1,233 @@
+"""The loaded, checked definitions, and bringing a store up to them.
+
+Stands between the definition files and everything that serves them: a data source here has its validator and the
+statements that write it, so that the writer, the exports and the routes need not look at the schema again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from metrics.columns import parse_type
+from metrics.datafiles import Column, DataSource, Pipe, load_folder
+from metrics.dialect import MACROS, compile_expression
+from metrics.errors import DefinitionError, NotFound, StartError
+from metrics.store import Store, quoted
+from metrics.validation import QUARANTINE_EXTRA, Validator
+
+Columns = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data source as the rest of the river uses it."""
+
+    definition: DataSource
+    validator: Validator
+
+    @property
+    def name(self) -> str:
+        """Its name, which is its table's."""
+        return self.definition.name
+
+    @property
+    def quarantine(self) -> str:
+        """The name of its quarantine table."""
+        return f"{self.name}_quarantine"
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Declared columns and their ClickHouse types."""
+        return tuple((column.name, column.type) for column in self.definition.columns)
+
+    @cached_property
+    def quarantine_columns(self) -> Columns:
+        """The columns of the quarantine: the raw values as text, then what was wrong."""
+        return (*((name, "Nullable(String)") for name, _ in self.columns), *QUARANTINE_EXTRA)
+
+    @cached_property
+    def sorting(self) -> str:
+        """The sorting key as an ORDER BY list; "" without one."""
+        return ", ".join(quoted(name) for name in self.definition.engine.sorting_key if name in dict(self.columns))
+
+    @cached_property
+    def month_column(self) -> str:
+        """The time column whose months the exports are cut by: that of toYYYYMM; "" without such a partition key."""
+        match = re.fullmatch(r"toYYYYMM\(\s*`?(\w+)`?\s*\)", self.definition.engine.partition_key.strip())
+        return match[1] if match else ""
+
+    @cached_property
+    def insert(self) -> str:
+        """The statement that writes an Arrow table named `batch`, sorted, under the commit number `$seq`.
+
+        A missing or null value becomes the column's DEFAULT.
+        """
+        sent = {item.name for item in self.validator.fields}
+        values = [self._value(column, sent) for column in self.definition.columns]
+        names = ", ".join(quoted(name) for name, _ in self.columns)
+        order = f" ORDER BY {self.sorting}" if self.sorting else ""
+        return (
+            f"INSERT INTO rows.{quoted(self.name)} ({names}, _seq) SELECT {', '.join(values)}, $seq FROM batch{order}"
+        )
+
+    def _value(self, column: Column, sent: set[str]) -> str:
+        kind = parse_type(column.type)
+        value = quoted(column.name) if column.name in sent else f"CAST(NULL AS {kind.duckdb})"
+        if kind.duckdb in _CAST_FROM_TEXT and column.name in sent:
+            value = f"CAST({value} AS {kind.duckdb})"
+        if column.default is not None:
+            value = f"coalesce({value}, {self._default(column)})"
+        return f"{value} AS {quoted(column.name)}"
+
+    def _default(self, column: Column) -> str:
+        assert column.default is not None
+        filled = [name for name, _ in self.columns if name != column.name]
+        visible = [(name, kind) for name, kind in self.columns if name in filled]
+        try:
+            expression = compile_expression(column.default, visible)
+        except DefinitionError as error:
+            path = str(self.definition.path.name)
+            raise DefinitionError(f"DEFAULT of {column.name}: {error.reason}", file=path, line=column.line) from None
+        return f"CAST({expression} AS {parse_type(column.type).duckdb})"
+
+
+_CAST_FROM_TEXT = {"UUID", "HUGEINT", "UHUGEINT"}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Every definition of a project, checked."""
+
+    sources: Mapping[str, Source]
+    pipes: Mapping[str, Pipe]
+
+    def source(self, name: str) -> Source:
+        """The data source `name`; raises NotFound with the names that exist."""
+        if name not in self.sources:
+            known = ", ".join(sorted(self.sources)) or "none"
+            raise NotFound(f"Data source '{name}' does not exist; there are: {known}.")
+        return self.sources[name]
+
+    @cached_property
+    def tables(self) -> Mapping[str, Columns]:
+        """What SQL may read: data sources and their quarantines, with columns and types."""
+        tables: dict[str, Columns] = {}
+        for source in self.sources.values():
+            tables[source.name] = source.columns
+            tables[source.quarantine] = source.quarantine_columns
+        return tables
+
+
+def load_workspace(folder: Path) -> Workspace:
+    """Read and check the definitions below `folder`.
+
+    Raises:
+        DefinitionError: the first thing that is wrong, with file, line and what was expected.
+        StartError: the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise StartError(f"PERCH_PROJECT: the folder {folder} does not exist.")
+    project = load_folder(folder)
+    sources = {name: _source(definition) for name, definition in sorted(project.datasources.items())}
+    return Workspace(sources, dict(sorted(project.pipes.items())))
+
+
+def _source(definition: DataSource) -> Source:
+    for column in definition.columns:
+        try:
+            parse_type(column.type)
+        except DefinitionError as error:
+            reason = f"column {column.name}: {error.reason}"
+            raise DefinitionError(reason, file=definition.path.name, line=column.line) from None
+    source = Source(definition, Validator(definition))
+    assert source.insert  # compiles the DEFAULT expressions, so that a wrong one stops the load
+    return source
+
+
+def bring_up(store: Store, workspace: Workspace) -> None:
+    """Create what is missing in the store and add new columns; drop and change nothing.
+
+    Raises:
+        StartError: a table cannot become what its file now says; names the column, the old and the new type.
+    """
+    store.connection.execute(MACROS)
+    for source in workspace.sources.values():
+        with store.transaction():
+            _bring_up(store, source)
+
+
+def _bring_up(store: Store, source: Source) -> None:
+    old = _stored_columns(store, source.name)
+    if not old:
+        _create(store, source)
+    else:
+        _refuse_changes(store, source, old)
+        _add_columns(store, source, old)
+    for name, columns in ((source.name, source.columns), (source.quarantine, source.quarantine_columns)):
+        listed = ", ".join(quoted(column) for column, _ in columns)
+        store.connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT {listed} FROM rows.{quoted(name)}")
+
+
+def _stored_columns(store: Store, name: str) -> dict[str, str]:
+    found = store.connection.execute("SELECT name, type FROM internal.columns WHERE datasource = ?", [name]).fetchall()
+    return {str(column): str(kind) for column, kind in found}
+
+
+def _create(store: Store, source: Source) -> None:
+    declared = [f"{quoted(name)} {parse_type(kind).duckdb}" for name, kind in source.columns]
+    kept = [f"{quoted(name)} {parse_type(kind).duckdb}" for name, kind in source.quarantine_columns]
+    store.connection.execute(f"CREATE TABLE rows.{quoted(source.name)} ({', '.join(declared)}, _seq UBIGINT)")
+    store.connection.execute(f"CREATE TABLE rows.{quoted(source.quarantine)} ({', '.join(kept)}, _seq UBIGINT)")
+    for name, kind in source.columns:
+        store.connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", [source.name, name, kind])
+    engine = source.definition.engine
+    values = [source.name, engine.partition_key, ", ".join(engine.sorting_key)]
+    store.connection.execute("INSERT INTO internal.engines VALUES (?, ?, ?)", values)
+
+
+def _refuse_changes(store: Store, source: Source, old: Mapping[str, str]) -> None:
+    new = dict(source.columns)
+    where = source.definition.path.name
+    for name, kind in old.items():
+        if name not in new:
+            raise StartError(f"{where}: column {name} is {kind} in the store and missing in the file; put it back.")
+        if _plain(new[name]) != _plain(kind):
+            raise StartError(f"{where}: column {name} is {kind} in the store and {new[name]} in the file; undo that.")
+    for column in source.definition.columns:
+        if column.name not in old and column.default is None and not parse_type(column.type).nullable:
+            reason = f"column {column.name} is not in the store and is {column.type} in the file"
+            raise StartError(f"{where}: {reason}; make the new column Nullable or give it a DEFAULT.")
+    _refuse_new_engine(store, source)
+
+
+def _plain(kind: str) -> str:
+    # LowCardinality is a way of storing, not another type; DuckDB chooses its own.
+    return re.sub(r"LowCardinality\((.*)\)", r"\1", kind).replace(" ", "")
+
+
+def _refuse_new_engine(store: Store, source: Source) -> None:
+    found = store.connection.execute(
+        "SELECT partition_key, sorting_key FROM internal.engines WHERE datasource = ?", [source.name]
+    ).fetchone()
+    engine = source.definition.engine
+    new = (engine.partition_key, ", ".join(engine.sorting_key))
+    for option, was, now in zip(("ENGINE_PARTITION_KEY", "ENGINE_SORTING_KEY"), found or new, new, strict=True):
+        if was != now:
+            where = source.definition.path.name
+            raise StartError(f"{where}: {option} is '{was}' in the store and '{now}' in the file; undo that.")
+
+
+def _add_columns(store: Store, source: Source, old: Mapping[str, str]) -> None:
+    for column in source.definition.columns:
+        if column.name in old:
+            continue
+        table, name = quoted(source.name), quoted(column.name)
+        store.connection.execute(f"ALTER TABLE rows.{table} ADD COLUMN {name} {parse_type(column.type).duckdb}")
+        store.connection.execute(f"ALTER TABLE rows.{quoted(source.quarantine)} ADD COLUMN {name} VARCHAR")
+        if column.default is not None:
+            store.connection.execute(f"UPDATE rows.{table} SET {name} = {source._default(column)}")
+        store.connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", [source.name, column.name, column.type])

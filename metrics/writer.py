@@ -1,0 +1,217 @@
+"""The one thread that writes: a bounded queue, group commit, and an answer only after the commit.
+
+Third stage of the river. Requests put their checked rows into the queue and wait; the writer takes what waits, up to
+GROUP_ROWS, writes it in one transaction and wakes them. There is no timer: while one commit runs, the next group
+gathers. Anything else that changes the store (a delete, a token, an export's mark) runs here too, between groups.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from metrics.errors import Busy
+from metrics.store import Connection, Store, quoted
+from metrics.validation import Rows, quarantine_table
+from metrics.workspace import Source, Workspace
+
+GROUP_ROWS = 20_000
+"""Rows after which a group is closed: more would only make the others wait longer for their answer."""
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Waiting:
+    """Something in the queue, and what became of it."""
+
+    rows: int = 0
+    size: int = 0
+    done: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: BaseException | None = None
+
+    def wait(self) -> Any:
+        self.done.wait()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@dataclass
+class _Batch(_Waiting):
+    source: Source | None = None
+    checked: Rows = field(default_factory=Rows)
+    import_id: str = ""
+
+
+@dataclass
+class _Task(_Waiting):
+    run: Callable[[Connection], Any] = lambda connection: None
+
+
+class Writer:
+    """Owns the store's writing connection from `start` to `stop`."""
+
+    def __init__(self, store: Store, workspace: Workspace, *, queue_rows: int, queue_bytes: int) -> None:
+        self._store = store
+        self._limits = queue_rows, queue_bytes
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_rows = self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._seq = _last_seq(store, workspace)
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last group commit."""
+        return self._seq
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more, write what waits, and end."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def check_room(self, size: int) -> None:
+        """Raise Busy if a body of `size` bytes would not find room: asked before it is parsed."""
+        with self._changed:
+            self._refuse_if_full(0, size)
+
+    def write(self, source: Source, rows: Rows, *, size: int, import_id: str) -> None:
+        """Commit the rows of one body, good ones and quarantined ones in one transaction; returns when durable.
+
+        Raises:
+            Busy: the queue is full or closing; nothing was written, the caller may send the same again.
+        """
+        count = rows.good + len(rows.bad)
+        self._put(_Batch(rows=count, size=size, source=source, checked=rows, import_id=import_id))
+
+    def run(self, task: Callable[[Connection], Result]) -> Result:
+        """Run `task` in a transaction of its own on the writing connection; returns its result when durable."""
+        result: Result = self._put(_Task(run=task))
+        return result
+
+    def _put(self, item: _Waiting) -> Any:
+        with self._changed:
+            self._refuse_if_full(item.rows, item.size)
+            self._waiting.append(item)
+            self._waiting_rows += item.rows
+            self._waiting_bytes += item.size
+            self._changed.notify()
+        return item.wait()
+
+    def _refuse_if_full(self, rows: int, size: int) -> None:
+        if self._stopping:
+            raise Busy("The server is stopping; send the same request again in a moment.", retry_after=5)
+        # An empty queue takes any body, or one larger than the whole queue could never be written.
+        most_rows, most_bytes = self._limits
+        if self._waiting and (self._waiting_rows + rows > most_rows or self._waiting_bytes + size > most_bytes):
+            raise Busy("The server has as many rows waiting as it may hold; send the same request again in a moment.")
+
+    def _work(self) -> None:
+        while group := self._next_group():
+            try:
+                self._commit(group)
+            except Exception as error:  # the thread must outlive whatever a commit meets
+                log.exception("a commit failed")
+                for item in group:
+                    item.error = item.error or error
+            for item in group:
+                item.done.set()
+
+    def _next_group(self) -> list[_Waiting]:
+        """What is written next: a task alone, or batches up to GROUP_ROWS; empty when stopping and all is written."""
+        with self._changed:
+            while not self._waiting and not self._stopping:
+                self._changed.wait()
+            group: list[_Waiting] = []
+            rows = 0
+            while self._waiting and (not group or self._fits(group, rows)):
+                item = self._waiting.popleft()
+                group.append(item)
+                rows += item.rows
+                self._waiting_rows -= item.rows
+                self._waiting_bytes -= item.size
+            return group
+
+    def _fits(self, group: list[_Waiting], rows: int) -> bool:
+        following = self._waiting[0]
+        alone = isinstance(group[0], _Task) or isinstance(following, _Task)
+        return not alone and rows + following.rows <= GROUP_ROWS
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            with self._store.transaction() as connection:
+                self._seq += 1
+                for item in group:
+                    if isinstance(item, _Task):
+                        item.result = item.run(connection)
+                self._insert(connection, [item for item in group if isinstance(item, _Batch)])
+        except Exception as error:
+            if len(group) == 1:
+                group[0].error = error
+                return
+            for item in group:  # one of them is at fault: the others must not fail with it
+                self._commit([item])
+
+    def _insert(self, connection: Connection, batches: list[_Batch]) -> None:
+        by_source: dict[str, list[_Batch]] = {}
+        for batch in batches:
+            assert batch.source is not None
+            by_source.setdefault(batch.source.name, []).append(batch)
+        for same in by_source.values():
+            source = same[0].source
+            assert source is not None
+            insert_good(connection, source, merged([batch.checked for batch in same]), self._seq)
+            _insert_bad(connection, source, same, self._seq)
+
+
+def merged(parts: list[Rows]) -> Rows:
+    """The rows of several bodies as one."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = Rows()
+    for part in parts:
+        whole.structs += part.structs
+        whole.lines += part.lines
+        whole.coerced += part.coerced
+        whole.bad += part.bad
+    return whole
+
+
+def insert_good(connection: Connection, source: Source, rows: Rows, seq: int) -> None:
+    """Write the good rows, sorted, under the commit number `seq`."""
+    if rows.good:
+        batch = source.validator.table(rows)  # noqa: F841 - DuckDB finds it by this name
+        connection.execute(source.insert, {"seq": seq})
+
+
+def _insert_bad(connection: Connection, source: Source, batches: list[_Batch], seq: int) -> None:
+    bad = [row for batch in batches for row in batch.checked.bad]
+    if bad:
+        ids = [batch.import_id for batch in batches for _ in batch.checked.bad]
+        batch = quarantine_table(bad, source.definition, ids)  # noqa: F841 - DuckDB finds it by this name
+        names = ", ".join(quoted(name) for name, _ in source.quarantine_columns)
+        into = f"rows.{quoted(source.quarantine)} ({names}, _seq)"
+        connection.execute(f"INSERT INTO {into} SELECT *, $seq FROM batch", {"seq": seq})
+
+
+def _last_seq(store: Store, workspace: Workspace) -> int:
+    """The highest commit number in use, by a row or by a mark: one below a mark would hide rows from its reader."""
+    tables = [f"rows.{quoted(name)}" for name in workspace.tables]
+    parts = [f"SELECT max(_seq) AS seq FROM {table}" for table in tables] + ["SELECT max(seq) FROM internal.export_marks"]
+    found = store.connection.execute(f"SELECT max(seq) FROM ({' UNION ALL '.join(parts)})").fetchone()
+    return int(found[0] or 0) if found else 0
