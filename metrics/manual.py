@@ -43,13 +43,13 @@ def commands_page(cli: click.Group) -> str:
 
 
 def _helps(command: click.Command, path: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
-    context = click.Context(
-        command, info_name=path if parent is None else command.name, parent=parent, terminal_width=100
-    )
+    name = command.name if parent else path
+    context = command.make_context(name, [], parent, resilient_parsing=True, terminal_width=100)
     yield path, command.get_help(context)
     if isinstance(command, click.Group):
         for name, child in sorted(command.commands.items()):
-            yield from _helps(child, f"{path} {name}", context)
+            if not child.hidden:
+                yield from _helps(child, f"{path} {name}", context)
 
 
 def _default(name: str, field: FieldInfo) -> str:
