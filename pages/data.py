@@ -37,4 +37,4 @@ def body(view: frame.View) -> None:
         figures.api(filters)
 
 
-frame.page("Data", body)
+frame.page("Data", body, needs_events=False)

@@ -67,6 +67,7 @@ def errors(rows: client.Rows, filters: Filters) -> None:
         ranked=rows["all_errors"]["error"].tolist(),
         alternative="Failed calls over time by error",
         most=5,
+        width=32,
     )
     return None
 

@@ -43,12 +43,14 @@ def exact(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """840 ms, 2.46 s, 1.5 min."""
+    """840 ms, 2.46 s, 68 s, 12 min."""
     if value is None or math.isnan(value):
         return UNKNOWN
     if abs(value) < 1:
         return f"{value * 1000:,.0f} ms"
-    return f"{value:,.2f} s" if abs(value) < 60 else f"{value / 60:,.1f} min"
+    if abs(value) < 600:
+        return f"{value:,.2f} s" if abs(value) < 60 else f"{value:,.0f} s"
+    return f"{value / 60:,.0f} min"
 
 
 def percent(value: float | None) -> str:
@@ -93,4 +95,5 @@ def _short(name: str, limit: int) -> str:
     if len(name) <= limit:
         return name
     last = name.rsplit("/", 1)[-1]
-    return f"…/{last}" if "/" in name and len(last) + 2 <= limit else name[: limit - 1].rstrip() + "…"
+    is_path = "/" in name and " " not in name
+    return f"…/{last}" if is_path and len(last) + 2 <= limit else name[: limit - 1].rstrip() + "…"

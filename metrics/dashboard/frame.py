@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import Page
 
 from metrics.dashboard import client, filters, sidebar, states, urlstate
 
@@ -42,29 +43,27 @@ class View:
         )
 
 
+HEALTH = ("events", "demo_events", "quarantined_events", "first_event_time", "last_event_time")
+"""What every page needs to know of the store, whatever the filters."""
+
 Body = Callable[[View], None]
 
 
 def page(title: str, body: Body, *, needs_events: bool = True) -> None:
-    """Draw a page: `body` draws the panels. It is drawn again by itself where the viewer asked for refresh."""
+    """Draw a page: `body` draws the panels. It is drawn again by itself where the viewer asked for refresh.
+
+    A page that needs events shows how to send the first one until there are any.
+    """
     try:
-        health = _health()
-        extent = _extent(health)
-        view = filters_now(extent)
+        extent = _extent(_health())
         if needs_events and not extent:
             st.title(title, anchor=False)
-            return _wait_for_the_first_event()
-        _live(title, body, view.refresh)
-    except client.ApiAway as failure:
+            _wait_for_the_first_event()
+        else:
+            _live(title, body, filters_now(extent).refresh)
+    except client.ApiError as failure:
         st.title(title, anchor=False)
-        states.away(failure)
-    except client.TokenRefused as failure:
-        st.title(title, anchor=False)
-        states.refused(failure)
-    except client.EndpointFailed as failure:
-        st.title(title, anchor=False)
-        states.failed(failure)
-    return None
+        states.unreadable(failure)
 
 
 def filters_now(extent: tuple[datetime, datetime] | None) -> filters.Filters:
@@ -74,14 +73,16 @@ def filters_now(extent: tuple[datetime, datetime] | None) -> filters.Filters:
     return filters.resolve(values, filters.rounded_now(min(step, client.FRESH)), extent, sidebar.home_zone())
 
 
-def prepare(page_name: str) -> None:
+def prepare(page_name: str, pages: Sequence[Page]) -> None:
     """Bring address, session and filter widgets together, before the page is drawn."""
     urlstate.pull(page_name, sidebar.options())
+    links = st.sidebar.container(gap="xxsmall")
     try:
         extent = _extent(_health())
         sidebar.draw(_values(), filters_now(extent))
     except client.ApiError:
         pass  # the page says it; without the API there is nothing to filter
+    sidebar.links(links, pages)
 
 
 def _live(title: str, body: Body, every: int | None) -> None:
@@ -89,8 +90,8 @@ def _live(title: str, body: Body, every: int | None) -> None:
     def live() -> None:
         try:
             _draw(title, body)
-        except client.ApiAway as failure:
-            states.away(failure)
+        except client.ApiError as failure:
+            states.unreadable(failure)
         urlstate.push()  # a widget inside the fragment changes the address too
 
     live()
@@ -126,20 +127,25 @@ def _header(title: str, view: filters.Filters) -> tuple[DeltaGenerator, DeltaGen
 @st.fragment(run_every=5)
 def _wait_for_the_first_event() -> None:
     client.forget()
-    if _extent(_health()):
+    health = _health()
+    if _extent(health):
         st.rerun()
-    states.first_run()
+    states.first_run(int(health["quarantined_events"]))
 
 
 def _health() -> pd.Series:
-    return client.fetch(health=client.pipe("ingest_health"))["health"].iloc[0]
+    rows = client.fetch(health=client.pipe("ingest_health"))["health"]
+    if rows.empty or not set(HEALTH) <= set(rows):
+        raise client.EndpointFailed(f"ingest_health has to answer with one row of {', '.join(HEALTH)}.")
+    return rows.iloc[0]
 
 
 def _values() -> pd.DataFrame:
+    columns = ["dimension", "value", "requests", "total_cost"]
     try:
-        return client.fetch(values=client.pipe("llm_dimensions"))["values"]
-    except client.EndpointFailed:
-        return pd.DataFrame(columns=["dimension", "value", "requests", "total_cost"])
+        return client.fetch(values=client.pipe("llm_dimensions"))["values"].reindex(columns=columns)
+    except client.EndpointFailed:  # no values to choose from, and colours by the order of the view
+        return pd.DataFrame(columns=columns)
 
 
 def _extent(health: pd.Series) -> tuple[datetime, datetime] | None:

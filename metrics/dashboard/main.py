@@ -23,18 +23,12 @@ st.html(
 )
 st.logo(":material/monitoring:", size="large")
 
-PAGES = [
-    ("overview", "Overview", "space_dashboard"),
-    ("usage", "Usage", "payments"),
-    ("performance", "Performance", "speed"),
-    ("data", "Data", "database"),
+ICONS = {"overview": "space_dashboard", "usage": "payments", "performance": "speed", "data": "database"}
+pages = [
+    st.Page(ROOT / "pages" / f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", default=not place)
+    for place, (name, icon) in enumerate(ICONS.items())
 ]
-page = st.navigation(
-    [
-        st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=f":material/{icon}:", default=name == "overview")
-        for name, title, icon in PAGES
-    ]
-)
-frame.prepare(page.url_path)
+page = st.navigation(pages, position="hidden")
+frame.prepare(page.url_path, pages)
 page.run()
 urlstate.push()

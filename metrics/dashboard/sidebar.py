@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import Page
 
 from metrics.dashboard import filters, urlstate
 from metrics.dashboard.controls import HEAT, MEASURES
@@ -33,6 +36,13 @@ def home_zone() -> str:
     """The browser's zone, where it tells one that exists."""
     zone = st.context.timezone or "UTC"
     return zone if zone in available_timezones() else "UTC"
+
+
+def links(place: DeltaGenerator, pages: Sequence[Page]) -> None:
+    """The navigation. Streamlit's own would lead to a bare address, whose filters had to be written into it
+    afterwards: Back would then stop at the bare one."""
+    for page in pages:
+        place.page_link(page, query_params=urlstate.link(), width="stretch")
 
 
 def draw(values: pd.DataFrame, view: filters.Filters) -> None:
@@ -78,7 +88,8 @@ def _values(dimension: str, known: list[str]) -> None:
 
 def _compare() -> None:
     st.session_state["_compare"] = st.session_state["compare"] == "on"
-    st.toggle("Compare with the period before", key="_compare", on_change=_compare_changed)
+    everything = st.session_state["range"] == "all"
+    st.toggle("Compare with the period before", key="_compare", on_change=_compare_changed, disabled=everything)
 
 
 def _compare_changed() -> None:

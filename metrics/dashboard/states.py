@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,10 +15,11 @@ from metrics.dashboard import format as fmt
 from metrics.dashboard.filters import Filters
 from metrics.settings import load_settings
 
-FIRST_EVENT = """curl -X POST '{url}/v0/events?name=llm_events&wait=true' \\
-     -H "Authorization: Bearer $PERCH_TOKEN" \\
-     -d '{{"event_time": "{now:%Y-%m-%d %H:%M:%S}", "model_name": "gpt-4", "prompt_tokens": 150,
-          "completion_tokens": 50, "cost": 0.023, "latency": 1.45, "success": 1}}'"""
+FIRST_EVENT = """curl '{url}/v0/events?name=llm_events&wait=true' \\
+     -H "Authorization: Bearer {token}" \\
+     -d '{{"event_time": "{now:%Y-%m-%d %H:%M:%S}", "model_name": "gpt-4",
+          "prompt_tokens": 150, "completion_tokens": 50,
+          "cost": 0.023, "latency": 1.45, "success": 1}}'"""
 
 
 @contextmanager
@@ -38,17 +39,27 @@ def panel(title: str = "", note: str = "", border: bool = True) -> Iterator[None
             _failure(f"it needs {missing}, which its endpoint does not answer with.")
 
 
-def away(failure: client.ApiAway) -> None:
-    """The API does not answer: where, why, how to start it."""
+def unreadable(failure: client.ApiError) -> None:
+    """The whole page cannot be drawn: the API is away, refuses the token, or cannot answer what every page needs."""
+    if isinstance(failure, client.ApiAway):
+        _away(failure)
+    elif isinstance(failure, client.TokenRefused):
+        _refused(failure)
+    else:
+        with _card("error", "The dashboard cannot read the API"):
+            _line(str(failure))
+            _retry()
+
+
+def _away(failure: client.ApiAway) -> None:
     with _card("cloud_off", "The Perch API does not answer"):
         _line(f"Asked `{failure.url}`: {failure.cause}.")
         _line("Start it with `python ingest_server.py`, or API and dashboard together with `make run`.")
         _line("If it runs elsewhere, set `PERCH_API_URL`. The filters stay in the address of this page.")
-        _again("Retry")
+        _retry()
 
 
-def refused(failure: client.TokenRefused) -> None:
-    """The API answers, but not to this token."""
+def _refused(failure: client.TokenRefused) -> None:
     settings = load_settings()
     with _card("key_off", "The API refused the dashboard's token"):
         _line(f"`{settings.url}` answered: {failure}")
@@ -56,24 +67,26 @@ def refused(failure: client.TokenRefused) -> None:
             "Set `PERCH_TOKEN` to a token that may read, or run the dashboard where "
             f"`{settings.admin_token_path}` can be read."
         )
-        _again("Retry")
+        _retry()
 
 
-def failed(failure: client.EndpointFailed) -> None:
-    """The endpoint that every page needs does not answer with rows."""
-    with _card("error", "The dashboard cannot read the API"):
-        _line(str(failure))
-        _again("Retry")
-
-
-def first_run() -> None:
+def first_run(quarantined: int) -> None:
     """No event yet: the command that sends one. The page turns live by itself when it arrives."""
-    url = load_settings().url
+    settings = load_settings()
     with _card("rocket_launch", "No events yet"):
         _line("Send the first one; this page shows it within seconds.")
-        st.code(FIRST_EVENT.format(url=url, now=pd.Timestamp.now("UTC")), language="bash", width=680)
-        _line(f"`PERCH_TOKEN` is the text of `{load_settings().admin_token_path}`, or any token that may append.")
+        command = FIRST_EVENT.format(url=settings.url, token=_token_text(), now=pd.Timestamp.now("UTC"))
+        st.code(command, language="bash", width=620)
+        if quarantined:
+            _line(f"**{fmt.plural(quarantined, 'row')} arrived but could not be read**: the Data page says why.")
         _line("To look around first, fill in demo data: `python -m metrics demo`.")
+
+
+def _token_text() -> str:
+    """How a shell of this machine gets at the token: never the token itself."""
+    settings = load_settings()
+    from_file = not settings.token and not settings.admin_token and settings.admin_token_path.exists()
+    return f"$(cat {settings.admin_token_path})" if from_file else "$PERCH_TOKEN"
 
 
 def nothing_here(filters: Filters, extent: tuple[datetime, datetime]) -> None:
@@ -82,7 +95,6 @@ def nothing_here(filters: Filters, extent: tuple[datetime, datetime]) -> None:
     first, last = (moment.astimezone(zone) for moment in extent)
     outside = filters.end <= extent[0] or filters.start > extent[1]
     with _card("inbox", "No events in this time range" if outside else "No events match these filters"):
-        _line(f"{filters.caption()}.")
         _line(f"The events held run from **{first:%d %b %Y}** to **{last:%d %b %Y}**.")
         with st.container(horizontal=True, horizontal_alignment="center"):
             st.button("Show all time", icon=":material/all_inclusive:", type="primary", on_click=_all_time)
@@ -145,8 +157,8 @@ def _line(text: str) -> None:
     st.caption(text, text_alignment="center")
 
 
-def _again(label: str, action: Callable[[], None] = client.forget) -> None:
-    st.button(label, icon=":material/refresh:", type="primary", on_click=action)
+def _retry() -> None:
+    st.button("Retry", icon=":material/refresh:", type="primary", on_click=client.forget)
 
 
 def _all_time() -> None:

@@ -23,9 +23,9 @@ def models(usage: pd.DataFrame, before: pd.DataFrame | None, speed: pd.DataFrame
     quality = ["model_name", "p50_latency", "p95_latency", "success_rate"]
     table = usage[spend].merge(speed[quality], on="model_name", how="left")
     table["share"] = table["total_cost"] / whole if whole else float("nan")
-    table["change"] = _changes(table, before)
-    wanted = ["model_name", "total_cost", "share", "change", "requests", "p50_latency", "p95_latency", "success_rate"]
-    return table[[*wanted, "total_tokens", "unpriced_requests"]]
+    if before is not None:
+        table["change"] = _changes(table, before)
+    return table
 
 
 def with_trends(table: pd.DataFrame, series: pd.DataFrame, latency: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +41,8 @@ def with_trends(table: pd.DataFrame, series: pd.DataFrame, latency: pd.DataFrame
 
 def show_models(table: pd.DataFrame, key: str) -> str | None:
     """Draw the table of models; the name of the model whose row was chosen."""
-    order = ["model_name", "total_cost", "share", "change", "requests", "requests_trend", "p95_latency", "p95_trend"]
+    trends = ["requests", "requests_trend", "p95_latency", "p95_trend"]
+    order = ["model_name", "total_cost", "share", *(["change"] if "change" in table else []), *trends]
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -217,9 +218,7 @@ def _share(label: str, shares: pd.Series, width: int) -> Any:
     )
 
 
-def _changes(table: pd.DataFrame, before: pd.DataFrame | None) -> list[str | None]:
-    if before is None:
-        return [None] * len(table)
+def _changes(table: pd.DataFrame, before: pd.DataFrame) -> list[str | None]:
     earlier = before.set_index("model_name")["total_cost"] if len(before) else pd.Series(dtype="float64")
     pairs = zip(table["model_name"], table["total_cost"], strict=True)
     changes = [fmt.change(now, earlier.get(name, 0.0)) for name, now in pairs]

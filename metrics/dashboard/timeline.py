@@ -31,7 +31,10 @@ _WHEN = {
 
 
 def buckets(filters: Filters, granularity: str = "") -> pd.DataFrame:
-    """Every bucket of the view: bucket_utc, t, t1 (wall times), when (text), partial (not all of it is in the view)."""
+    """Every bucket of the view: bucket_utc, t, t1 (wall times), when (text), partial.
+
+    Partial: it is not over yet, or the view cuts it. The range "all" cuts nothing: there are no events beyond it.
+    """
     step = granularity or filters.granularity
     starts = _starts(filters, step)
     ends = pd.DatetimeIndex(starts[1:].append(_next(starts[-1:], step, filters.timezone)))
@@ -40,8 +43,9 @@ def buckets(filters: Filters, granularity: str = "") -> pd.DataFrame:
     if step in ("minute", "hour"):
         frame["t1"] = frame["t"] + pd.Timedelta(_STEP[step])
         _share_repeated_hours(frame)
-    begin, over = pd.Timestamp(filters.start), pd.Timestamp(min(filters.end, filters.now))
-    frame["partial"] = (ends > over) | (starts < begin)
+    frame["partial"] = ends > pd.Timestamp(filters.now)
+    if filters.label != "all":
+        frame["partial"] |= (ends > pd.Timestamp(filters.end)) | (starts < pd.Timestamp(filters.start))
     frame["when"] = wall.strftime(_WHEN[step]) + np.where(frame["partial"], " (not whole)", "")
     return frame
 

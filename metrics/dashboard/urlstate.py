@@ -26,20 +26,24 @@ DEFAULTS: dict[str, str | list[str]] = {
     "heat": "relative",
 }
 
+IN_PANELS = ("measure", "dimension", "heat")
+"""Switches inside a panel: the links of the navigation do not carry them, for a panel is redrawn without the links."""
+
 Values = Mapping[str, str | list[str]]
 
 
 def pull(page: str, options: Mapping[str, Sequence[str]]) -> None:
     """Take over the address into the session where it changed by a link, Back or Forward.
 
-    A value that is not among its `options` falls back to the default. A click in the navigation arrives with a bare
-    address and keeps the filters.
+    A value that is not among its `options` falls back to the default.
     """
     state, address = st.session_state, _read()
-    moved, state["_page"] = state.get("_page") != page, page
-    if "_address" not in state or (address != state["_address"] and not (moved and not address)):
+    first, moved = "_address" not in state, state.get("_page") != page
+    state["_page"] = page
+    if first or address != state["_address"]:
         for name, default in DEFAULTS.items():
-            state[name] = _checked(address.get(name, default), default, options.get(name))
+            if first or not moved or name in address or name not in IN_PANELS:
+                state[name] = _checked(address.get(name, default), default, options.get(name))
     for name in DEFAULTS:
         state[name] = state[name]  # Streamlit forgets the value of a widget that another page does not draw
 
@@ -60,6 +64,11 @@ def current() -> dict[str, str | list[str]]:
 def encode(values: Values) -> dict[str, str | list[str]]:
     """The query parameters of a view: only what differs from the defaults."""
     return {name: value for name, value in values.items() if value != DEFAULTS[name]}
+
+
+def link() -> dict[str, str | list[str]]:
+    """The query parameters that carry the filters to another page."""
+    return {name: value for name, value in encode(current()).items() if name not in IN_PANELS}
 
 
 def reset() -> None:

@@ -28,20 +28,21 @@ def latency(rows: pd.DataFrame, filters: Filters, granularity: str, *, relative:
     model that is always slow does not."""
     busiest = rows.groupby("dimension")["requests"].sum().nlargest(MOST_ROWS).index
     cells = rows[rows["dimension"].isin(busiest)].dropna(subset=["p95_latency"])
-    cells = cells.merge(timeline.buckets(filters, granularity), on="bucket_utc").sort_values("bucket_utc")
+    buckets = timeline.buckets(filters, granularity)
+    buckets["label"] = buckets["t"].dt.strftime(_LABEL[granularity])
+    cells = cells.merge(buckets, on="bucket_utc").sort_values("bucket_utc")
     median = cells.groupby("dimension")["p95_latency"].transform("median")
     order = cells.groupby("dimension")["p95_latency"].median().sort_values(ascending=False, kind="stable").index
     short = fmt.short_names(order, 24)
     cells = cells.assign(
         row=cells["dimension"].map(short),
-        label=cells["t"].dt.strftime(_LABEL[granularity]),
         ratio=(cells["p95_latency"] / median.where(median > 0)),
         text=cells["p95_latency"].map(fmt.seconds),
         trust=(cells["requests"] / TRUSTED).clip(0.2, 1),
     )
     wanted = ["row", "label", "when", "ratio", "p95_latency", "text", "trust", "requests"]
-    names, labels = tuple(short[name] for name in order), _in_order(cells["label"])
-    spec = _latency_spec(names, labels, relative, theme())
+    names, labels = (short[name] for name in order), dict.fromkeys(buckets["label"])
+    spec = _latency_spec(tuple(names), tuple(labels), relative, theme())
     parts.show(spec, key, "p95 latency: models by time", cells=cells[wanted])
 
 
@@ -56,10 +57,6 @@ def week(rows: pd.DataFrame, *, key: str) -> None:
     frame["label"] = frame["hour"].map("{:02d}".format)
     frame["when"] = frame["row"] + " " + frame["label"] + ":00"
     parts.show(_week_spec(theme()), key, "Requests by weekday and hour", cells=frame)
-
-
-def _in_order(labels: pd.Series) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(labels))
 
 
 @lru_cache(maxsize=64)
@@ -117,8 +114,8 @@ def _grid(
     down = alt.Axis(ticks=False, domain=False, labelLimit=180, labelOverlap=False, labelFlush=False)
     cells = parts.rows("cells").mark_rect(cornerRadius=2, stroke=look.background, strokeWidth=1.2)
     cells = cells.encode(
-        x=alt.X("label:O", sort=list(columns), title=None, axis=across),
-        y=alt.Y("row:N", sort=list(rows), title=None, axis=down),
+        x=alt.X("label:O", scale=alt.Scale(domain=list(columns)), title=None, axis=across),
+        y=alt.Y("row:N", scale=alt.Scale(domain=list(rows)), title=None, axis=down),
         color=colour,
         tooltip=tips,
         opacity=opacity or alt.Undefined,

@@ -30,9 +30,8 @@ def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 300
     for name in PERCENTILES:
         frame[f"{name}_text"] = frame[name].map(fmt.seconds)
     wanted = ["t", "when", "requests", "lone", *PERCENTILES, *(f"{name}_text" for name in PERCENTILES)]
-    ends = frame.dropna(subset=["p50"]).tail(1)[["t", *PERCENTILES]]
     spec = _latency_spec(filters.granularity, height, theme())
-    parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=ends)
+    parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
 
 def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str, height: int = 300) -> None:
@@ -44,6 +43,18 @@ def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str,
     frame["text"] = frame["success_rate"].map(fmt.percent)
     wanted = ["t", "when", "requests", "failed_requests", "success_rate", "objective", "breach", "lone", "text"]
     parts.show(_success_spec(granularity, height, theme()), key, "Success rate over time", rows=frame[wanted])
+
+
+def _ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """Where the names of the lines stand: at their right ends, moved apart where they would cover each other."""
+    last = frame.dropna(subset=list(PERCENTILES)).tail(1)
+    long = last.melt("t", list(PERCENTILES), "percentile", "seconds").sort_values("seconds")
+    apart, lowest = 0.055 * frame["p99"].max(), float("-inf")
+    placed = []
+    for seconds in long["seconds"]:
+        lowest = max(seconds, lowest + apart)
+        placed.append(lowest)
+    return long.assign(seconds=placed)
 
 
 @lru_cache(maxsize=64)
@@ -61,18 +72,18 @@ def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     layers = [
         _band("p95", "p99", p99, 0.10, granularity),
         _band("p50", "p95", p50, 0.14, granularity),
-        _long("wide").mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
-        _long("ends")
+        _long().mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
+        parts.rows("ends")
         .mark_text(align="left", dx=6, fontSize=11, fontWeight=600)
         .encode(x=x, y=y, color=colour, text="percentile:N"),
-        _long("wide").mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
+        _long().mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
     ]
     rule = parts.crosshair("wide", granularity, tips, pointer, look)
     return parts.framed([*_named(layers), rule], height, look, right=30)
 
 
-def _long(name: str) -> alt.Chart:
-    return parts.rows(name).transform_fold(list(PERCENTILES), as_=["percentile", "seconds"])
+def _long() -> alt.Chart:
+    return parts.rows("wide").transform_fold(list(PERCENTILES), as_=["percentile", "seconds"])
 
 
 def _band(low: str, high: str, colour: str, opacity: float, granularity: str) -> alt.Chart:

@@ -15,7 +15,7 @@ Spec = dict[str, Any]
 
 SECONDS = (
     "datum.value == 0 ? '0' : datum.value < 1 ? format(datum.value * 1000, ',.0f') + ' ms' "
-    ": datum.value < 120 ? format(datum.value, '~g') + ' s' : format(datum.value / 60, '~g') + ' min'"
+    ": datum.value < 1200 ? format(datum.value, '~g') + ' s' : format(datum.value / 60, '.0f') + ' min'"
 )
 DOLLARS = "'$' + (datum.value < 1000 ? format(datum.value, ',~g') : replace(format(datum.value, '~s'), 'G', 'B'))"
 COUNT = "datum.value < 10000 ? format(datum.value, ',~f') : replace(format(datum.value, '~s'), 'G', 'B')"
@@ -84,7 +84,7 @@ def framed(layers: Sequence[alt.Chart], height: int, look: Theme, right: int = 8
         title=None,
         symbolType="circle",
         symbolSize=70,
-        labelLimit=190,
+        labelLimit=260,
         labelFontSize=11,
         columnPadding=12,
         rowPadding=4,

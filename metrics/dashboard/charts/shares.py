@@ -20,7 +20,7 @@ def draw(rows: pd.DataFrame, *, column: str, measure: str, key: str, height: int
     whole = totals.sum()
     top = totals.head(MOST)
     text = stacked.TEXT.get(measure, fmt.count)
-    short = fmt.short_names(top.index, 22)
+    short = fmt.short_names(top.index, 28)
     frame = pd.DataFrame({"name": [short[name] or "(none)" for name in top.index], "value": top.to_numpy()})
     frame["share"] = frame["value"] / whole if whole else 0.0
     pairs = zip(frame["value"], frame["share"], strict=True)
@@ -31,12 +31,14 @@ def draw(rows: pd.DataFrame, *, column: str, measure: str, key: str, height: int
 
 @lru_cache(maxsize=128)
 def _spec(names: tuple[str, ...], height: int, look: Theme) -> parts.Spec:
-    axis = alt.Axis(ticks=False, domain=False, labelLimit=150, labelOverlap=False, labelPadding=6)
-    y = alt.Y("name:N", sort=list(names), title=None, axis=axis, scale=alt.Scale(paddingInner=0.35))
-    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(zero=True))
+    y = alt.Y("name:N", sort=list(names), title=None, axis=None, scale=alt.Scale(paddingInner=0.25))
+    x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(zero=True, nice=False))
     tips = [alt.Tooltip("full:N", title="Name"), alt.Tooltip("text:N", title="Amount")]
-    base = parts.rows("bars")
-    bars = base.mark_bar(color=look.series[0], cornerRadiusEnd=3).encode(x=x, y=y, tooltip=tips)
-    labels = base.mark_text(align="left", dx=5, fontSize=11, color=look.ink).encode(x=x, y=y, text="text:N")
-    layers = [parts.named(bars, "bars"), parts.named(labels, "labels")]
-    return parts.framed(layers, min(height, 30 * len(names) + 30), look, right=92)
+    base = parts.rows("bars").encode(y=y, tooltip=tips)
+    bars = base.mark_bar(color=look.series[0], opacity=0.25, cornerRadius=3).encode(x=x)
+    left = base.mark_text(align="left", dx=8, fontSize=11, color=look.text).encode(x=alt.value(0), text="name:N")
+    right = base.mark_text(align="right", dx=-4, fontSize=11, color=look.text).encode(
+        x=alt.value("width"), text="text:N"
+    )
+    layers = [parts.named(bars, "bars"), parts.named(left, "names"), parts.named(right, "amounts")]
+    return parts.framed(layers, min(height, 30 * len(names) + 30), look)

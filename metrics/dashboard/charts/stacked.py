@@ -28,16 +28,17 @@ def draw(
     ranked: Sequence[str],
     alternative: str,
     most: int = 8,
+    width: int = 26,
     height: int = 320,
 ) -> None:
-    """Bars of `measure` for the `most` largest values of `column` and "Other".
+    """Bars of `measure` for the `most` largest values of `column` and "Other", named in at most `width` characters.
 
     `ranked` holds the values of the column by rank over all time: it decides place and colour.
     """
     folded = timeline.fold(rows, column, measure, most)
     order = timeline.order(folded, ranked)
     pieces, columns = timeline.stack(folded, timeline.buckets(filters), measure, order)
-    short = fmt.short_names(order)
+    short = fmt.short_names(order, width)
     text = TEXT.get(measure, fmt.exact)
     for name in ["total", *(f"c{place}" for place in range(len(order)))]:
         columns[name] = columns[name].map(text)

@@ -22,6 +22,7 @@ class Theme:
     name: str
     series: tuple[str, ...]
     background: str
+    text: str
     ink: str
     good: str
     bad: str
@@ -36,6 +37,7 @@ LIGHT = Theme(
     name="light",
     series=("#4F46E5", "#F59E0B", "#6C8FF0", "#D55E00", "#4FC163", "#882255", "#9C6B4E", "#64748B"),
     background="#FFFFFF",
+    text="#18181B",
     ink="#71717A",
     good="#0E9F6E",
     bad="#DC2626",
@@ -48,6 +50,7 @@ DARK = Theme(
     name="dark",
     series=("#97BBF5", "#EFB118", "#A463F2", "#D55E00", "#5EEAD4", "#DDCC77", "#4477AA", "#9C6B4E"),
     background="#0B0B0F",
+    text="#EDEDEF",
     ink="#A1A1AA",
     good="#34D399",
     bad="#F87171",
