@@ -49,8 +49,6 @@ class ColumnType:
 
     def to_arrow(self, values: Sequence[object]) -> pa.Array:
         """The values of one column, None for unknown, as an Arrow array of `arrow`."""
-        if values.count(None) == len(values):
-            return pa.nulls(len(values), self.arrow)
         return self.array(values) if self.array else pa.array(values, self.arrow)
 
 

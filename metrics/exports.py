@@ -107,20 +107,20 @@ def mark_changed(connection: Connection, source: Source, condition: str, seq: in
 def _changed(cursor: Connection, source: Source) -> tuple[int, list[str], int]:
     """The last commit number in the table, the months changed since the mark, and the last mark of a changed month."""
     table = f"rows.{quoted(source.name)}"
-    mark = cursor.execute("SELECT max(seq) FROM internal.export_marks WHERE datasource = ?", [source.name]).fetchone()
-    since = int(mark[0] or 0) if mark else 0
-    last = cursor.execute(f"SELECT max(_seq) FROM {table}").fetchone()
+    since = _number(cursor, "SELECT max(seq) FROM internal.export_marks WHERE datasource = $name", source)
+    marked = _number(cursor, "SELECT max(seq) FROM internal.changed_months WHERE datasource = $name", source)
+    last = _number(cursor, f"SELECT max(_seq) FROM {table} WHERE $name = $name", source)
     months = cursor.execute(
         f"SELECT DISTINCT {month_of(source)} AS month FROM {table} WHERE _seq > $since "
         "UNION SELECT month FROM internal.changed_months WHERE datasource = $name ORDER BY month",
         {"since": since, "name": source.name},
     ).fetchall()
-    marked = cursor.execute("SELECT max(seq) FROM internal.changed_months WHERE datasource = ?", [source.name]).fetchone()
-    return (
-        max(since, int(last[0] or 0) if last else 0),
-        [row[0] for row in months],
-        int(marked[0] or 0) if marked else 0,
-    )
+    return max(since, last), [row[0] for row in months], marked
+
+
+def _number(cursor: Connection, sql: str, source: Source) -> int:
+    row = cursor.execute(sql, {"name": source.name}).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 def _copy(cursor: Connection, source: Source, month: str, path: Path) -> int:

@@ -2,7 +2,7 @@
 
 Three schemas: `rows` holds a table per data source with the declared columns and `_seq`, the number of the group commit
 that wrote a row (DuckDB's rowid changes when rows are deleted, so it cannot give order); `main` holds a view per table
-with the declared columns alone, which is all that a query sees; `internal` holds our own tables, made by numbered steps.
+with the declared columns alone, all that a query sees; `internal` holds our own tables, made by numbered steps.
 """
 
 from __future__ import annotations

@@ -77,7 +77,6 @@ class Validator:
 
     def __init__(self, source: DataSource) -> None:
         self.fields = tuple(_field(column) for column in source.columns if column.jsonpath is not None)
-        self.schema = pa.schema([(item.name, item.type.arrow) for item in self.fields])
         self._read = _struct_decoder(self.fields)
         self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.type.decode is datetime]
 
@@ -103,23 +102,22 @@ class Validator:
         return rows
 
     def table(self, rows: Rows) -> pa.Table:
-        """The good rows as one Arrow table with the schema `self.schema`."""
-        read = [self._read_column(at, item, rows) for at, item in enumerate(self.fields)]
-        if not rows.coerced:
-            return pa.Table.from_arrays(read, schema=self.schema)
-        columns = list(zip(*rows.coerced, strict=True))
-        coerced = [item.type.to_arrow(list(values)) for item, values in zip(self.fields, columns, strict=True)]
-        parts = [pa.Table.from_arrays(part, schema=self.schema) for part in (read, coerced)]
-        return pa.concat_tables(parts)
+        """The good rows as one Arrow table; a column in which every row is NULL is left out."""
+        columns: dict[str, pa.Array] = {}
+        coerced = list(zip(*rows.coerced, strict=True)) if rows.coerced else [()] * len(self.fields)
+        for at, item in enumerate(self.fields):
+            read = list(map(attrgetter(f"f{at}"), rows.structs))
+            if read.count(None) < len(read) or coerced[at].count(None) < len(coerced[at]):
+                parts = [self._read_array(item, read, rows.lines), item.type.to_arrow(coerced[at])]
+                columns[item.name] = pa.concat_arrays([part for part in parts if len(part)])
+        return pa.table(columns)
 
-    def _read_column(self, at: int, item: Field, rows: Rows) -> pa.Array:
-        values = list(map(attrgetter(f"f{at}"), rows.structs)) if rows.structs else []
-        if not pa.types.is_decimal(item.type.arrow) or values.count(None) == len(values):
+    def _read_array(self, item: Field, values: list[Any], lines: list[bytes]) -> pa.Array:
+        if not pa.types.is_decimal(item.type.arrow):
             return item.type.to_arrow(values)
 
         def exactly(row: int) -> object:
-            value = _at_path(_ANY.decode(rows.lines[row]), item.path)
-            return item.type.coerce(value)
+            return item.type.coerce(_at_path(_ANY.decode(lines[row]), item.path))
 
         return decimal_array(values, item.type.arrow, exactly)
 

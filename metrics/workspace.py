@@ -60,30 +60,38 @@ class Source:
         match = re.fullmatch(r"toYYYYMM\(\s*`?(\w+)`?\s*\)", self.definition.engine.partition_key.strip())
         return match[1] if match else ""
 
-    @cached_property
-    def insert(self) -> str:
+    def insert(self, present: frozenset[str]) -> str:
         """The statement that writes an Arrow table named `batch`, sorted, under the commit number `$seq`.
 
-        A missing or null value becomes the column's DEFAULT.
+        `present` are the columns of that table. In any other column every row gets the DEFAULT, or NULL; so does a
+        null in a column that is there.
         """
-        sent = {item.name for item in self.validator.fields}
-        values = [self._value(column, sent) for column in self.definition.columns]
-        names = ", ".join(quoted(name) for name, _ in self.columns)
+        if present not in self._inserts:
+            self._inserts[present] = self._insert(present)
+        return self._inserts[present]
+
+    @cached_property
+    def _inserts(self) -> dict[frozenset[str], str]:
+        return {}
+
+    def _insert(self, present: frozenset[str]) -> str:
+        written = [item for item in self.definition.columns if item.name in present or item.default is not None]
+        names = ", ".join(quoted(column.name) for column in written)
+        values = ", ".join(self._value(column, present) for column in written)
         order = f" ORDER BY {self.sorting}" if self.sorting else ""
+        return f"INSERT INTO rows.{quoted(self.name)} ({names}, _seq) SELECT {values}, $seq FROM batch{order}"
+
+    def _value(self, column: Column, present: frozenset[str]) -> str:
+        kind, name = parse_type(column.type), quoted(column.name)
+        if column.name not in present:
+            return f"{self.default(column)} AS {name}"
+        value = f"CAST({name} AS {kind.duckdb})" if kind.duckdb in _CAST_FROM_TEXT else name
         return (
-            f"INSERT INTO rows.{quoted(self.name)} ({names}, _seq) SELECT {', '.join(values)}, $seq FROM batch{order}"
+            f"{value} AS {name}" if column.default is None else f"coalesce({value}, {self.default(column)}) AS {name}"
         )
 
-    def _value(self, column: Column, sent: set[str]) -> str:
-        kind = parse_type(column.type)
-        value = quoted(column.name) if column.name in sent else f"CAST(NULL AS {kind.duckdb})"
-        if kind.duckdb in _CAST_FROM_TEXT and column.name in sent:
-            value = f"CAST({value} AS {kind.duckdb})"
-        if column.default is not None:
-            value = f"coalesce({value}, {self._default(column)})"
-        return f"{value} AS {quoted(column.name)}"
-
-    def _default(self, column: Column) -> str:
+    def default(self, column: Column) -> str:
+        """The DEFAULT of a column as DuckDB SQL; raises DefinitionError naming the line of an expression that fails."""
         assert column.default is not None
         filled = [name for name, _ in self.columns if name != column.name]
         visible = [(name, kind) for name, kind in self.columns if name in filled]
@@ -144,7 +152,7 @@ def _source(definition: DataSource) -> Source:
             reason = f"column {column.name}: {error.reason}"
             raise DefinitionError(reason, file=definition.path.name, line=column.line) from None
     source = Source(definition, Validator(definition))
-    assert source.insert  # compiles the DEFAULT expressions, so that a wrong one stops the load
+    source.insert(frozenset())  # compiles the DEFAULT expressions, so that a wrong one stops the load
     return source
 
 
@@ -229,5 +237,6 @@ def _add_columns(store: Store, source: Source, old: Mapping[str, str]) -> None:
         store.connection.execute(f"ALTER TABLE rows.{table} ADD COLUMN {name} {parse_type(column.type).duckdb}")
         store.connection.execute(f"ALTER TABLE rows.{quoted(source.quarantine)} ADD COLUMN {name} VARCHAR")
         if column.default is not None:
-            store.connection.execute(f"UPDATE rows.{table} SET {name} = {source._default(column)}")
-        store.connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", [source.name, column.name, column.type])
+            store.connection.execute(f"UPDATE rows.{table} SET {name} = {source.default(column)}")
+        values = [source.name, column.name, column.type]
+        store.connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", values)

@@ -195,8 +195,8 @@ def merged(parts: list[Rows]) -> Rows:
 def insert_good(connection: Connection, source: Source, rows: Rows, seq: int) -> None:
     """Write the good rows, sorted, under the commit number `seq`."""
     if rows.good:
-        batch = source.validator.table(rows)  # noqa: F841 - DuckDB finds it by this name
-        connection.execute(source.insert, {"seq": seq})
+        batch = source.validator.table(rows)  # DuckDB finds it by this name
+        connection.execute(source.insert(frozenset(batch.column_names)), {"seq": seq})
 
 
 def _insert_bad(connection: Connection, source: Source, batches: list[_Batch], seq: int) -> None:
@@ -212,6 +212,7 @@ def _insert_bad(connection: Connection, source: Source, batches: list[_Batch], s
 def _last_seq(store: Store, workspace: Workspace) -> int:
     """The highest commit number in use, by a row or by a mark: one below a mark would hide rows from its reader."""
     tables = [f"rows.{quoted(name)}" for name in workspace.tables]
-    parts = [f"SELECT max(_seq) AS seq FROM {table}" for table in tables] + ["SELECT max(seq) FROM internal.export_marks"]
+    parts = [f"SELECT max(_seq) AS seq FROM {table}" for table in tables]
+    parts.append("SELECT max(seq) FROM internal.export_marks")
     found = store.connection.execute(f"SELECT max(seq) FROM ({' UNION ALL '.join(parts)})").fetchone()
     return int(found[0] or 0) if found else 0
