@@ -16,7 +16,7 @@ from metrics.datafiles import Pipe
 from metrics.dialect import Compiled, bind_values, compile_query
 from metrics.errors import BadRequest, DefinitionError, NotFound
 from metrics.formats import Answer
-from metrics.store import Store, quoted
+from metrics.store import Store
 from metrics.templating import Parameter, Rendered, Template
 from metrics.workspace import Columns, Workspace, load_workspace
 
@@ -62,7 +62,7 @@ class Endpoint:
         if len(rendered) > 1:
             rendered = [_renamed(item, at) for at, item in enumerate(rendered)]
         compiled = self._compiled(tuple(item.sql for item in rendered))
-        return compiled, bind_values(compiled, {key: item.values[key] for item in rendered for key in item.values})
+        return compiled, bind_values({key: item.values[key] for item in rendered for key in item.values})
 
     def check(self) -> None:
         """Compile the statement of a call without parameters; raises DefinitionError.
@@ -84,18 +84,10 @@ class Endpoint:
                 raise BadRequest(f"Pipe '{self.pipe.name}' has no parameter '{name}'; it has: {listed}.")
 
     def _compile(self, nodes: Sequence[str]) -> Compiled:
-        """Compile each node against the tables and the nodes before it, which become common table expressions."""
-        tables = dict(self._tables)
-        done: dict[str, Compiled] = {}
-        for node, sql in zip(self._nodes, nodes, strict=True):
-            done[node.name] = compile_query(sql, tables, file=self.pipe.path.name, line=node.line)
-            tables[node.name] = done[node.name].columns
-        final = done.pop(self._nodes[-1].name)
-        if not done:
-            return final
-        before = ", ".join(f"{quoted(name)} AS ({item.sql})" for name, item in done.items())
-        read = frozenset(table for item in (final, *done.values()) for table in item.tables if table not in done)
-        return Compiled(sql=f"WITH {before} SELECT * FROM ({final.sql})", columns=final.columns, tables=read)
+        *earlier, final = nodes
+        before = {node.name: sql for node, sql in zip(self._nodes, earlier, strict=False)}
+        last = self._nodes[-1]
+        return compile_query(final, self._tables, nodes=before, file=self.pipe.path.name, line=last.line)
 
 
 def _renamed(rendered: Rendered, node: int) -> Rendered:
@@ -141,7 +133,7 @@ class Endpoints:
 
     def _run(self, statement: Statement) -> Answer:
         compiled, values = statement
-        return Answer(compiled.columns, self._store.query(compiled.sql, values, timeout=self._timeout))
+        return Answer(compiled.described(values), self._store.query(compiled.sql, values, timeout=self._timeout))
 
 
 def problems(folder: Path) -> list[str]:

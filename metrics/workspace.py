@@ -93,14 +93,12 @@ class Source:
     def default(self, column: Column) -> str:
         """The DEFAULT of a column as DuckDB SQL; raises DefinitionError naming the line of an expression that fails."""
         assert column.default is not None
-        filled = [name for name, _ in self.columns if name != column.name]
-        visible = [(name, kind) for name, kind in self.columns if name in filled]
+        others = [(name, kind) for name, kind in self.columns if name != column.name]
         try:
-            expression = compile_expression(column.default, visible)
+            return compile_expression(column.default, others, column.type)
         except DefinitionError as error:
-            path = str(self.definition.path.name)
-            raise DefinitionError(f"DEFAULT of {column.name}: {error.reason}", file=path, line=column.line) from None
-        return f"CAST({expression} AS {parse_type(column.type).duckdb})"
+            where = self.definition.path.name
+            raise DefinitionError(f"DEFAULT of {column.name}: {error.reason}", file=where, line=column.line) from None
 
 
 _CAST_FROM_TEXT = {"UUID", "HUGEINT", "UHUGEINT"}
