@@ -1,1 +1,7 @@
 """ClickHouse SQL to DuckDB SQL: what the definitions say, compiled for the store, or refused by name and place."""
+
+from __future__ import annotations
+
+from metrics.dialect.compiler import MACROS, Compiled, bind_values, compile_expression, compile_query
+
+__all__ = ["MACROS", "Compiled", "bind_values", "compile_expression", "compile_query"]

@@ -1,0 +1,516 @@
+"""Expressions: each node of the syntax tree becomes DuckDB SQL with a ClickHouse type, or is refused by name and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from sqlglot import exp
+
+from metrics.dialect import functions
+from metrics.dialect.parsing import line_of
+from metrics.dialect.rules import NOTHING, NoRule, duck_type, literal_type, supertype
+from metrics.dialect.scope import Relation, Scope
+from metrics.dialect.table import Call, Function, build, find
+from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
+from metrics.dialect.values import NOT_LITERAL, Value, cast, condition, literal_sql
+from metrics.errors import DefinitionError
+
+assert functions  # importing it fills the table
+
+_BINARY: Final[Mapping[type[exp.Expr], str]] = {
+    exp.Add: "plus",
+    exp.Sub: "minus",
+    exp.Mul: "multiply",
+    exp.Div: "divide",
+    exp.Mod: "modulo",
+    exp.IntDiv: "intDiv",
+    exp.EQ: "equals",
+    exp.NEQ: "notEquals",
+    exp.GT: "greater",
+    exp.GTE: "greaterOrEquals",
+    exp.LT: "less",
+    exp.LTE: "lessOrEquals",
+    exp.Like: "like",
+    exp.ILike: "ilike",
+    exp.RegexpLike: "match",
+}
+_COMBINATORS: Final = ("If", "OrNull", "OrDefault", "Distinct")
+_ENGINE_COMBINATORS: Final = ("State", "Merge", "MergeState", "SimpleState", "Array", "Map", "ForEach", "Resample")
+_RENAMED: Final = {"trim": "trimBoth", "ltrim": "trimLeft", "rtrim": "trimRight"}
+
+
+class Subqueries(Protocol):
+    """What expressions ask of the compiler of queries."""
+
+    def subquery(self, query: exp.Expr, scope: Scope) -> Relation: ...
+
+    def frame(self, window: exp.Expr, scope: Scope) -> str: ...
+
+    def refuse(self, message: str, node: exp.Expr) -> DefinitionError: ...
+
+
+class Expressions:
+    """Compiles the expressions of one scope."""
+
+    def __init__(self, scope: Scope, queries: Subqueries) -> None:
+        self.scope = scope
+        self.queries = queries
+
+    def value(self, node: exp.Expr) -> Value:
+        """Compile one expression.
+
+        Raises:
+            DefinitionError: it uses what is not supported; names it and its line.
+        """
+        method: Callable[[exp.Expr], Value] | None = getattr(self, f"on_{type(node).__name__.lower()}", None)
+        try:
+            if method is not None:
+                return method(node)
+            if type(node) in _BINARY:
+                return self.binary(node)
+        except NoRule as error:
+            raise self.queries.refuse(str(error), node) from None
+        raise self.queries.refuse(f"{node.sql('clickhouse')[:80]} needs the ClickHouse engine", node)
+
+    def values(self, nodes: Sequence[exp.Expr]) -> tuple[Value, ...]:
+        return tuple(self.value(node) for node in nodes)
+
+    # literals, parameters, names
+
+    def on_literal(self, node: exp.Expr) -> Value:
+        text = str(node.this)
+        if node.args.get("is_string"):
+            return _literal(text, _text_name(text))
+        number: int | float = int(text) if text.isdigit() else float(text)
+        return _literal(number, text)
+
+    def on_neg(self, node: exp.Expr) -> Value:
+        inner = self.value(node.this)
+        if isinstance(inner.literal, (int, float)) and not isinstance(inner.literal, bool):
+            return _literal(-inner.literal, f"-{inner.name}")
+        return self.call("negate", [inner])
+
+    def on_boolean(self, node: exp.Expr) -> Value:
+        return _literal(bool(node.this), "true" if node.this else "false")
+
+    def on_null(self, _: exp.Expr) -> Value:
+        return Value("NULL", nullable(NOTHING), "NULL", literal=None, constant=True)
+
+    def on_placeholder(self, node: exp.Expr) -> Value:
+        """A query parameter `{p0:Type}`."""
+        name, kind = node.name, node.args.get("kind")
+        if not name.isidentifier() or not name.isascii() or not isinstance(kind, exp.DataType):
+            raise NoRule(f"expected a parameter such as {{p0:String}}, found {node.sql('clickhouse')}")
+        type_ = _type(kind.sql("clickhouse"))
+        return Value(f"CAST(${name} AS {duck_type(type_)})", type_, f"{{{name}:{type_}}}", constant=True)
+
+    def on_column(self, node: exp.Expr) -> Value:
+        assert isinstance(node, exp.Column)
+        if node.args.get("db") is not None:
+            raise NoRule(f"the column {node.sql('clickhouse')} names a database; there is only one")
+        if isinstance(node.this, exp.Literal):
+            return self.tuple_element(exp.column(node.args["table"]), int(node.this.name))
+        return self.name(node.name, node.table)
+
+    def on_identifier(self, node: exp.Expr) -> Value:
+        return self.name(node.name, "")
+
+    def name(self, name: str, table: str) -> Value:
+        if not table and name in self.scope.locals:
+            return self.scope.locals[name]
+        alias = None if table else self.scope.alias(name)
+        if alias is not None:
+            return self.aliased(name, alias)
+        found = self.scope.column(name, table)
+        if found is None:
+            raise NoRule(f"there is no column {f'{table}.{name}' if table else name}{self.known(table)}")
+        return found
+
+    def known(self, table: str) -> str:
+        """The columns there are, for the message about one that is not."""
+        names = [name for source in self.scope.sources if not table or source.alias == table for name in source.columns]
+        if table and table not in [source.alias for source in self.scope.sources]:
+            return f": FROM has no {table}"
+        return f"; there are {', '.join(names[:40])}" if names else ""
+
+    def aliased(self, name: str, expression: exp.Expr) -> Value:
+        """What an alias stands for; inside its own expression the name is a column again."""
+        self.scope.resolving.append(name)
+        try:
+            return self.value(expression).named(name)
+        finally:
+            self.scope.resolving.pop()
+
+    def on_alias(self, node: exp.Expr) -> Value:
+        name = node.args["alias"].name
+        return self.aliased(name, node.this) if name not in self.scope.resolving else self.value(node.this).named(name)
+
+    def on_paren(self, node: exp.Expr) -> Value:
+        return self.value(node.this)
+
+    # operators
+
+    def binary(self, node: exp.Expr) -> Value:
+        left, right = node.this, node.expression
+        name = _BINARY[type(node)]
+        if node.args.get("negate"):
+            name = {"like": "notLike", "ilike": "notILike"}[name]
+        if name in ("equals", "notEquals") and isinstance(right, (exp.Any, exp.All)):
+            raise NoRule("= ANY (subquery) needs the ClickHouse engine; IN (subquery) does not")
+        return self.call(name, [self.value(left), self.value(right)])
+
+    def on_dpipe(self, node: exp.Expr) -> Value:
+        return self.call("concat", self.values(_flat(node, exp.DPipe)))
+
+    def on_and(self, node: exp.Expr) -> Value:
+        return self.call("and", self.values(_flat(node, exp.And)))
+
+    def on_or(self, node: exp.Expr) -> Value:
+        return self.call("or", self.values(_flat(node, exp.Or)))
+
+    def on_not(self, node: exp.Expr) -> Value:
+        inner = node.this
+        if isinstance(inner, exp.In):
+            return self.membership(inner, negated=True)
+        if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
+            return self.call("isNotNull", [self.value(inner.this)])
+        if isinstance(inner, (exp.Like, exp.ILike)) and not inner.args.get("negate"):
+            name = "notLike" if isinstance(inner, exp.Like) else "notILike"
+            return self.call(name, [self.value(inner.this), self.value(inner.expression)])
+        if isinstance(inner, exp.Between):
+            operand, low, high = self.values([inner.this, inner.args["low"], inner.args["high"]])
+            return self.call("or", [self.call("less", [operand, low]), self.call("greater", [operand, high])])
+        return self.call("not", [self.value(inner)])
+
+    def on_is(self, node: exp.Expr) -> Value:
+        if not isinstance(node.expression, exp.Null):
+            raise NoRule(f"{node.sql('clickhouse')} needs the ClickHouse engine")
+        return self.call("isNull", [self.value(node.this)])
+
+    def on_between(self, node: exp.Expr) -> Value:
+        operand, low, high = self.values([node.this, node.args["low"], node.args["high"]])
+        bounds = [self.call("greaterOrEquals", [operand, low]), self.call("lessOrEquals", [operand, high])]
+        return self.call("and", bounds)
+
+    def on_in(self, node: exp.Expr) -> Value:
+        return self.membership(node, negated=False)
+
+    def membership(self, node: exp.Expr, negated: bool) -> Value:
+        """`x IN (...)`: a list, an array, a parameter or a subquery. NULLs among the elements match nothing."""
+        operand = self.value(node.this)
+        query, field = node.args.get("query"), node.args.get("field")
+        if query is not None:
+            found, name = self.in_subquery(operand, query), "_subquery"
+        elif field is not None:
+            collection = self.value(field)
+            found, name = _in_array(operand, collection), collection.name
+        else:
+            elements = self.values(node.expressions)
+            if len(elements) == 1 and elements[0].type.is_array:
+                found, name = _in_array(operand, elements[0]), elements[0].name
+            else:
+                found, name = self.in_list(operand, elements), _list_name(elements)
+        sql = f"(NOT {found})" if negated else found
+        function = "notIn" if negated else "in"
+        return replace(condition(sql, operand), name=f"{function}({operand.name}, {name})")
+
+    def in_list(self, operand: Value, elements: Sequence[Value]) -> str:
+        present = [element for element in elements if element.type.bare != NOTHING]
+        if operand.parts:
+            rows = ", ".join(_row(operand, element) for element in present)
+            return f"({_row_of(operand)} IN ({rows}))"
+        written = ", ".join(functions.comparable(operand, element)[1] for element in present)
+        if not written:
+            return f"CASE WHEN {operand.number} IS NULL THEN NULL ELSE FALSE END"
+        return f"({operand.number} IN ({written}))"
+
+    def in_subquery(self, operand: Value, query: exp.Expr) -> str:
+        relation = self.queries.subquery(query, self.scope)
+        if operand.parts:
+            if len(relation.columns) != len(operand.parts):
+                raise NoRule(f"IN expects {len(operand.parts)} columns, the subquery has {len(relation.columns)}")
+            names = ", ".join(f"c{position}" for position in range(len(relation.columns)))
+            return f"({_row_of(operand)} IN (SELECT ({names}) FROM {relation.sql} AS q({names})))"
+        if len(relation.columns) != 1:
+            raise NoRule(f"IN expects a subquery with one column, this one has {len(relation.columns)}")
+        functions.comparable(operand, Value("c", relation.columns[0][1], "the subquery"))
+        return f"({operand.number} IN (SELECT c FROM {relation.sql} AS q(c) WHERE c IS NOT NULL))"
+
+    def on_case(self, node: exp.Expr) -> Value:
+        branches = node.args["ifs"]
+        default = self.value(node.args["default"]) if node.args.get("default") is not None else self.on_null(node)
+        if node.this is None:
+            flat = [each for branch in branches for each in self.values([branch.this, branch.args["true"]])]
+            return self.call("multiIf", [*flat, default])
+        operand = self.value(node.this)
+        pairs = [self.values([branch.this, branch.args["true"]]) for branch in branches]
+        value = self.call("multiIf", [x for case, then in pairs for x in (self.case(operand, case), then)] + [default])
+        names = ", ".join(each.name for each in (operand, *(each for pair in pairs for each in pair), default))
+        return value.named(f"caseWithExpression({names})")
+
+    def case(self, operand: Value, case: Value) -> Value:
+        if case.type.bare == NOTHING:
+            return self.call("isNull", [operand])
+        return self.call("equals", [operand, case])
+
+    def on_if(self, node: exp.Expr) -> Value:
+        return self.call("if", self.values([node.this, node.args["true"], node.args["false"]]))
+
+    def on_cast(self, node: exp.Expr) -> Value:
+        type_text = node.args["to"].sql("clickhouse")
+        return self.converted(self.value(node.this), type_text)
+
+    def on_casttostrtype(self, node: exp.Expr) -> Value:
+        return self.converted(self.value(node.this), node.args["to"].name)
+
+    def converted(self, value: Value, type_text: str) -> Value:
+        type_ = _type(type_text)
+        result = functions.convert(value, type_)
+        return replace(result, name=f"CAST({value.name}, '{type_}')", constant=value.constant)
+
+    def on_interval(self, node: exp.Expr) -> Value:
+        unit = str(node.args["unit"].name if node.args.get("unit") else "").capitalize().removesuffix("s")
+        amount = self.value(node.this)
+        if isinstance(amount.literal, str) and amount.literal.lstrip("-").isdigit():
+            amount = _literal(int(amount.literal), amount.literal)
+        return self.call(f"toInterval{unit}", [amount])
+
+    def on_bracket(self, node: exp.Expr) -> Value:
+        if len(node.expressions) != 1:
+            raise NoRule(f"expected one index in {node.sql('clickhouse')}")
+        return self.call("arrayElement", [self.value(node.this), self.value(node.expressions[0])])
+
+    def on_array(self, node: exp.Expr) -> Value:
+        elements = self.values(node.expressions)
+        return self.call("array", elements).named(f"[{', '.join(element.name for element in elements)}]")
+
+    def on_tuple(self, node: exp.Expr) -> Value:
+        parts = self.values(node.expressions)
+        return _tuple(parts).named(f"({', '.join(part.name for part in parts)})")
+
+    def on_dot(self, node: exp.Expr) -> Value:
+        return self.tuple_element(node.this, int(node.expression.name))
+
+    def tuple_element(self, node: exp.Expr, position: int) -> Value:
+        value = self.value(node)
+        if not value.parts or not 1 <= position <= len(value.parts):
+            raise NoRule(f"{value.name}.{position} needs the ClickHouse engine")
+        return value.parts[position - 1].named(f"tupleElement({value.name}, {position})")
+
+    def on_lambda(self, node: exp.Expr) -> Value:
+        names = [name.name for name in node.expressions]
+
+        def body(types: Sequence[Type]) -> tuple[Sequence[str], Value]:
+            if len(types) != len(names):
+                raise NoRule(f"expected a lambda of {len(types)} arguments, found {len(names)}")
+            inner = dict(self.scope.locals)
+            written = [f"ch_{name}" for name in names]
+            self.scope.locals = inner | {
+                name: Value(f'"{sql}"', type_, name) for name, sql, type_ in zip(names, written, types, strict=True)
+            }
+            try:
+                return written, self.value(node.this)
+            finally:
+                self.scope.locals = inner
+
+        return Value("", nullable(NOTHING), "lambda", function=body)
+
+    # subqueries
+
+    def on_subquery(self, node: exp.Expr) -> Value:
+        """A scalar subquery: one column, at most one row; none is NULL."""
+        relation = self.queries.subquery(node, self.scope)
+        if len(relation.columns) != 1:
+            raise NoRule(f"a scalar subquery has one column, this one has {len(relation.columns)}")
+        type_ = relation.columns[0][1].bare
+        sql = f"(SELECT c FROM {relation.sql} AS q(c))"
+        return Value(sql, nullable(type_), "_subquery", constant=True)
+
+    def on_select(self, node: exp.Expr) -> Value:
+        return self.on_subquery(node)
+
+    def on_exists(self, node: exp.Expr) -> Value:
+        relation = self.queries.subquery(node.this, self.scope)
+        return condition(f"EXISTS (SELECT 1 FROM {relation.sql} AS q)").named("exists(_subquery)")
+
+    # functions
+
+    def on_anonymous(self, node: exp.Expr) -> Value:
+        return self.function(node, node.expressions, [])
+
+    on_anonymousaggfunc = on_combinedaggfunc = on_anonymous
+
+    def on_parameterizedagg(self, node: exp.Expr) -> Value:
+        return self.function(node, node.args["params"], node.expressions)
+
+    on_combinedparameterizedagg = on_parameterizedagg
+
+    def on_filter(self, node: exp.Expr) -> Value:
+        """`sum(x) FILTER (WHERE c)` is `sumIf(x, c)`."""
+        holds = self.value(node.expression.this)
+        return self.function(node.this, node.this.expressions, node.this.args.get("params") or [], holds)
+
+    def on_window(self, node: exp.Expr) -> Value:
+        inner = node.this
+        params = inner.expressions if inner.args.get("params") else []
+        arguments = inner.args.get("params") or inner.expressions
+        over = f" OVER ({self.queries.frame(node, self.scope)})"
+        value = self.function(inner, arguments, params, over=over)
+        return value.named(f"{value.name} OVER (...)")
+
+    def function(
+        self,
+        node: exp.Expr,
+        arguments: Sequence[exp.Expr],
+        params: Sequence[exp.Expr],
+        holds: Value | None = None,
+        over: str = "",
+    ) -> Value:
+        name = str(node.this)
+        distinct = len(arguments) == 1 and isinstance(arguments[0], exp.Distinct)
+        if distinct:
+            arguments = arguments[0].expressions
+        if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
+            arguments = []
+        return self.call(name, self.values(arguments), self.values(params), distinct, holds, over)
+
+    def call(
+        self,
+        name: str,
+        arguments: Sequence[Value],
+        params: Sequence[Value] = (),
+        distinct: bool = False,
+        holds: Value | None = None,
+        over: str = "",
+    ) -> Value:
+        """Compile a call by the table of functions; an aggregate's combinators are read off the end of its name."""
+        function, base, combinators = _found(name)
+        shown = f"{_RENAMED.get(name, name)}{'Distinct' if distinct else ''}"
+        if params:
+            shown += f"({', '.join(param.name for param in params)})"
+        text = f"{shown}({', '.join(argument.name for argument in arguments)})"
+        arguments = tuple(arguments)
+        if not function.aggregate:
+            if over or distinct or params:
+                raise NoRule(f"{name} is no aggregate function")
+            return build(function, Call(name, arguments)).named(text)
+        call = Call(base, arguments, tuple(params), distinct)
+        return _combined(function, call, combinators, holds, over).named(text)
+
+
+def _found(name: str) -> tuple[Function, str, tuple[str, ...]]:
+    """The entry of the table, the name without combinators, and the combinators from the innermost out."""
+    combinators: tuple[str, ...] = ()
+    base = name
+    while True:
+        function = find(base)
+        if function and (function.aggregate or not combinators):
+            return function, base, combinators
+        suffix = next((each for each in (*_COMBINATORS, *_ENGINE_COMBINATORS) if base.endswith(each)), None)
+        if suffix is None:
+            raise NoRule(f"the function {name} is not supported here; it needs the ClickHouse engine, if that has it")
+        base, combinators = base[: -len(suffix)], (suffix, *combinators)
+
+
+def _combined(function: Function, call: Call, combinators: Sequence[str], holds: Value | None, over: str) -> Value:
+    unsupported = [each for each in combinators if each in _ENGINE_COMBINATORS]
+    if unsupported:
+        raise NoRule(f"{call.name}{''.join(combinators)}: the combinator -{unsupported[0]} needs the ClickHouse engine")
+    conditions = [holds] if holds else []
+    if "If" in combinators:
+        if len(call) < 1:
+            raise NoRule(f"{call.name}If expects a condition as its last argument")
+        conditions.append(call.args[-1])
+        call = replace(call, args=call.args[:-1])
+    tail = "".join(f" FILTER (WHERE {' AND '.join(each.truth for each in conditions)})" for _ in conditions[:1])
+    if function.window_only and not over:
+        raise NoRule(f"{call.name} is a window function and needs OVER (...)")
+    call = replace(
+        call,
+        distinct=call.distinct or "Distinct" in combinators,
+        tail=tail + over,
+        filtered=bool(conditions),
+        or_null="OrNull" in combinators,
+        extra_nullable=any(each.type.nullable for each in conditions),
+    )
+    return build(function, call)
+
+
+def _literal(value: object, name: str) -> Value:
+    type_ = literal_type(value)
+    return Value(literal_sql(value, type_), type_, name, literal=value, constant=True)
+
+
+def _text_name(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
+    return f"'{escaped}'"
+
+
+def _type(text: str) -> Type:
+    try:
+        return parse_type(text)
+    except TypeTextError as error:
+        raise NoRule(str(error)) from None
+
+
+def _flat(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """The operands of a chain such as `a AND b AND c`, without recursion into its depth."""
+    operands: list[exp.Expr] = []
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, kind):
+            stack += [each.expression, each.this]
+        elif isinstance(each, exp.Paren) and isinstance(each.this, kind):
+            stack.append(each.this)
+        else:
+            operands.append(each)
+    return operands
+
+
+def _list_name(elements: Sequence[Value]) -> str:
+    if len(elements) == 1:
+        return elements[0].name
+    return f"({', '.join(element.name for element in elements)})"
+
+
+def _in_array(operand: Value, collection: Value) -> str:
+    if not collection.type.is_array:
+        return f"({operand.number} = {functions.comparable(operand, collection)[1]})"
+    element = Value("", collection.type.bare.inner, "an element")
+    common = operand.type.bare if operand.type.bare.name != "FixedString" else element.type
+    if element.type.bare != common:
+        functions.comparable(operand, element)
+        if common.is_number:
+            common = supertype([common, element.type.bare])
+    list_sql = f"CAST({collection.sql} AS {duck_type(array(common))})"
+    return f"list_contains({list_sql}, {cast(operand, common)})"
+
+
+def _tuple(parts: Sequence[Value]) -> Value:
+    type_ = Type("Tuple", tuple(part.type for part in parts))
+    sql = f"ROW({', '.join(part.number for part in parts)})"
+    return Value(sql, type_, parts=tuple(parts), constant=all(part.constant for part in parts))
+
+
+def _row_of(operand: Value) -> str:
+    return f"({', '.join(part.number for part in operand.parts)})"
+
+
+def _row(operand: Value, element: Value) -> str:
+    if len(element.parts) != len(operand.parts):
+        raise NoRule(f"IN expects tuples of {len(operand.parts)}, found {element.name}")
+    pairs = zip(operand.parts, element.parts, strict=True)
+    return f"({', '.join(functions.comparable(left, right)[1] for left, right in pairs)})"
+
+
+def names_in(node: exp.Expr) -> Iterator[str]:
+    """The names that an expression mentions, outside its subqueries."""
+    for each in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
+        if isinstance(each, exp.Column):
+            yield each.name
+
+
+__all__ = ["NOT_LITERAL", "Expressions", "line_of", "names_in"]

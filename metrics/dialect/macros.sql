@@ -1,0 +1,121 @@
+-- What the compiled SQL calls by name: ClickHouse's meaning where DuckDB has a function of another.
+-- The store runs these statements at every start, with the global time zone UTC.
+
+-- Time zones. A DateTime is kept as its UTC wall time.
+CREATE OR REPLACE MACRO ch_local(t, zone) AS timezone(zone, timezone('UTC', t));
+CREATE OR REPLACE MACRO ch_instant(wall, zone) AS timezone('UTC', timezone(zone, wall));
+CREATE OR REPLACE MACRO ch_now() AS date_trunc('second', timezone('UTC', now()));
+CREATE OR REPLACE MACRO ch_floor(t, step) AS make_timestamp((epoch_us(t) // 1000000 // step * step) * 1000000);
+CREATE OR REPLACE MACRO ch_floor_local(t, wall, step) AS
+    make_timestamp(epoch_us(t) - (epoch_us(wall) % (CAST(step AS BIGINT) * 1000000)));
+CREATE OR REPLACE MACRO ch_month_floor(wall, months) AS
+    make_date(
+        CAST((date_part('year', wall) * 12 + date_part('month', wall) - 1) // months * months // 12 AS INTEGER),
+        CAST((date_part('year', wall) * 12 + date_part('month', wall) - 1) // months * months % 12 + 1 AS INTEGER),
+        1
+    );
+CREATE OR REPLACE MACRO ch_date(n) AS
+    CASE WHEN n < 65536 THEN DATE '1970-01-01' + CAST(n AS INTEGER)
+         ELSE CAST(make_timestamp(CAST(n AS BIGINT) * 1000000) AS DATE) END;
+CREATE OR REPLACE MACRO ch_best_effort(s, zone) AS
+    CASE WHEN regexp_matches(s, '(Z|[+-]\d{2}:?\d{2})$') AND length(s) > 10
+         THEN date_trunc('second', timezone('UTC', CAST(s AS TIMESTAMPTZ)))
+         ELSE date_trunc('second', ch_instant(CAST(s AS TIMESTAMP), zone)) END;
+
+-- Comparisons with NaN: nothing is equal to it, less or greater.
+CREATE OR REPLACE MACRO ch_equals(a, b) AS (a = b AND NOT isnan(a));
+CREATE OR REPLACE MACRO ch_notEquals(a, b) AS (a <> b OR isnan(a));
+CREATE OR REPLACE MACRO ch_less(a, b) AS (a < b AND NOT isnan(b));
+CREATE OR REPLACE MACRO ch_greater(a, b) AS (a > b AND NOT isnan(a));
+CREATE OR REPLACE MACRO ch_lessOrEquals(a, b) AS (a <= b AND NOT isnan(b));
+CREATE OR REPLACE MACRO ch_greaterOrEquals(a, b) AS (a >= b AND NOT isnan(a));
+
+-- Arithmetic.
+CREATE OR REPLACE MACRO ch_divide(a, b) AS
+    CASE WHEN b <> 0 THEN a / b
+         WHEN b = 0 AND (a = 0 OR isnan(a)) THEN CAST('nan' AS DOUBLE)
+         WHEN b = 0 AND a > 0 THEN CAST('inf' AS DOUBLE)
+         WHEN b = 0 AND a < 0 THEN CAST('-inf' AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_decimal_divide(a, n, scale) AS
+    CASE WHEN n = 0 THEN error('Division by zero')
+         ELSE CAST(CAST(replace(CAST(a AS VARCHAR), '.', '') AS HUGEINT) // n AS VARCHAR) || 'e-' || scale END;
+CREATE OR REPLACE MACRO ch_log(x) AS
+    CASE WHEN x > 0 THEN ln(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_log2(x) AS
+    CASE WHEN x > 0 THEN log2(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_log10(x) AS
+    CASE WHEN x > 0 THEN log10(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_nearest(values_, level) AS
+    list_extract(list_sort(values_), least(CAST(floor(level * len(values_)) AS BIGINT), len(values_) - 1) + 1);
+
+-- Texts.
+CREATE OR REPLACE MACRO ch_integer_text(s) AS
+    CASE WHEN s IS NULL OR regexp_full_match(s, '[+-]?[0-9]+') THEN s
+         ELSE error('Cannot parse ''' || s || ''' as an integer') END;
+CREATE OR REPLACE MACRO ch_try_integer_text(s) AS CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s END;
+CREATE OR REPLACE MACRO ch_float_text(x) AS
+    CASE WHEN x = trunc(x) AND abs(x) < 1e15 THEN CAST(CAST(x AS BIGINT) AS VARCHAR)
+         ELSE regexp_replace(CAST(x AS VARCHAR), 'e([+-])0*', 'e\1') END;
+CREATE OR REPLACE MACRO ch_decimal_text(s) AS
+    CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END;
+CREATE OR REPLACE MACRO ch_bytes(s, first, last) AS decode(array_slice(encode(s), first, last));
+CREATE OR REPLACE MACRO ch_substring(s, start, size) AS
+    CASE WHEN start = 0 THEN ''
+         WHEN strlen(s) = length(s) THEN
+             CASE WHEN size IS NULL THEN substring(s, start) ELSE substring(s, start, greatest(size, 0)) END
+         ELSE error('substring of text that is not ASCII counts bytes; use substringUTF8') END;
+CREATE OR REPLACE MACRO ch_left(s, n) AS
+    CASE WHEN strlen(s) = length(s) THEN left(s, n) ELSE error('left of text that is not ASCII counts bytes; use leftUTF8') END;
+CREATE OR REPLACE MACRO ch_right(s, n) AS
+    CASE WHEN strlen(s) = length(s) THEN right(s, n) ELSE error('right of text that is not ASCII counts bytes; use rightUTF8') END;
+CREATE OR REPLACE MACRO ch_reverse(s) AS
+    CASE WHEN strlen(s) = length(s) THEN reverse(s) ELSE error('reverse of text that is not ASCII turns bytes; use reverseUTF8') END;
+CREATE OR REPLACE MACRO ch_position(s, needle) AS
+    CAST(CASE WHEN strpos(s, needle) = 0 THEN 0 ELSE strlen(left(s, strpos(s, needle) - 1)) + 1 END AS UBIGINT);
+CREATE OR REPLACE MACRO ch_count_substrings(s, needle) AS
+    CAST(CASE WHEN needle = '' THEN 0 ELSE (strlen(s) - strlen(replace(s, needle, ''))) // strlen(needle) END AS UBIGINT);
+CREATE OR REPLACE MACRO ch_replace_one(s, needle, other) AS
+    CASE WHEN needle = '' OR strpos(s, needle) = 0 THEN s
+         ELSE left(s, strpos(s, needle) - 1) || other || substring(s, strpos(s, needle) + length(needle)) END;
+CREATE OR REPLACE MACRO ch_array_distinct(a) AS
+    list_filter(a, lambda x, i: x IS NOT NULL AND list_position(a, x) = i);
+
+-- Addresses.
+CREATE OR REPLACE MACRO ch_url_domain(s) AS
+    regexp_extract(s, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//(?:[^/@?#]*@)?([^/:?#]+)', 1);
+CREATE OR REPLACE MACRO ch_url_domainwithoutwww(s) AS regexp_replace(ch_url_domain(s), '^www\.', '');
+CREATE OR REPLACE MACRO ch_url_protocol(s) AS regexp_extract(s, '^([a-zA-Z][a-zA-Z0-9+.-]*)://', 1);
+CREATE OR REPLACE MACRO ch_url_path(s) AS
+    regexp_extract(s, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^/?#]*(/[^?#]*)', 1);
+CREATE OR REPLACE MACRO ch_url_cutquerystring(s) AS regexp_replace(s, '\?[^#]*', '');
+
+-- JSON in texts.
+CREATE OR REPLACE MACRO ch_json_string(s, path) AS
+    CASE WHEN s IS NULL THEN NULL
+         WHEN json_valid(s) AND json_type(s, path) = 'VARCHAR' THEN json_extract_string(s, path) ELSE '' END;
+CREATE OR REPLACE MACRO ch_json_raw(s, path) AS
+    CASE WHEN s IS NULL THEN NULL WHEN json_valid(s) THEN coalesce(CAST(json_extract(s, path) AS VARCHAR), '') ELSE '' END;
+CREATE OR REPLACE MACRO ch_json_float(s, path) AS
+    CASE WHEN s IS NULL THEN NULL
+         WHEN json_valid(s) AND json_type(s, path) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'VARCHAR', 'HUGEINT')
+         THEN coalesce(TRY_CAST(json_extract_string(s, path) AS DOUBLE), 0) ELSE CAST(0 AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_json_int(s, path) AS
+    CASE WHEN s IS NULL THEN NULL
+         WHEN json_valid(s) AND json_type(s, path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
+         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(s, path)) AS BIGINT), 0)
+         WHEN json_valid(s) AND json_type(s, path) = 'DOUBLE'
+         THEN coalesce(TRY_CAST(trunc(TRY_CAST(json_extract_string(s, path) AS DOUBLE)) AS BIGINT), 0)
+         ELSE CAST(0 AS BIGINT) END;
+CREATE OR REPLACE MACRO ch_json_uint(s, path) AS
+    CASE WHEN s IS NULL THEN NULL
+         WHEN json_valid(s) AND json_type(s, path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
+         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(s, path)) AS UBIGINT), 0)
+         ELSE CAST(0 AS UBIGINT) END;
+CREATE OR REPLACE MACRO ch_json_bool(s, path) AS
+    CASE WHEN s IS NULL THEN NULL ELSE json_valid(s) AND coalesce(json_extract_string(s, path) = 'true', FALSE)
+         AND json_type(s, path) = 'BOOLEAN' END;
+CREATE OR REPLACE MACRO ch_json_has(s, path) AS (json_valid(s) AND json_type(s, path) IS NOT NULL);
+CREATE OR REPLACE MACRO ch_json_length(s, path) AS
+    CASE WHEN s IS NULL THEN NULL WHEN NOT json_valid(s) THEN CAST(0 AS UBIGINT)
+         WHEN json_type(s, path) = 'ARRAY' THEN CAST(json_array_length(s, path) AS UBIGINT)
+         WHEN json_type(s, path) = 'OBJECT' THEN CAST(len(json_keys(s, path)) AS UBIGINT) ELSE CAST(0 AS UBIGINT) END;

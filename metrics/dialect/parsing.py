@@ -1,0 +1,101 @@
+"""ClickHouse SQL text to a syntax tree that keeps each function under the name it was written with.
+
+sqlglot does the reading. Its own parser turns `toStartOfHour(t, 'UTC')` or `uniq(x)` into general nodes made to be
+translated; here they stay calls, so that the compiler's table of functions decides on each by ClickHouse's own name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+from sqlglot import exp
+from sqlglot.dialects.clickhouse import ClickHouse
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.clickhouse import ClickHouseParser
+from sqlglot.tokenizer_core import TokenType
+
+from metrics.errors import DefinitionError
+
+_MAX_SQL: Final = 1_000_000
+
+
+def _limit(parser: Any) -> tuple[str, exp.Expr | None]:
+    """`LIMIT n BY keys` may stand before an ordinary LIMIT: it gets a place of its own in the tree."""
+    limit = parser._parse_limit()
+    return ("limit_by" if limit and limit.expressions else "limit"), limit
+
+
+class _Parser(ClickHouseParser):
+    """ClickHouse's grammar without any function that has a node of its own, but CAST and CASE."""
+
+    QUERY_MODIFIER_PARSERS: ClassVar[Any] = {**ClickHouseParser.QUERY_MODIFIER_PARSERS, TokenType.LIMIT: _limit}
+
+    FUNCTIONS: ClassVar[Any] = {}
+    FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"]}
+    NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": ClickHouseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+
+
+class _Dialect(ClickHouse):
+    """`arr[1]` stays 1: other dialects count from 0, and sqlglot shifts the index for them."""
+
+    INDEX_OFFSET = 0
+    Parser = _Parser
+
+
+def parse_select(sql: str, *, file: str = "", line: int = 1) -> exp.Query:
+    """Read one SELECT (with UNIONs, CTEs and so on).
+
+    Raises:
+        DefinitionError: the text does not parse, or is no single SELECT; names file and line.
+    """
+    statements = [statement for statement in _parse(sql, file, line) if statement is not None]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise DefinitionError("expected one SELECT statement", file=file, line=line)
+    return statements[0]
+
+
+def parse_expression(sql: str, *, file: str = "", line: int = 1) -> exp.Expr:
+    """Read one expression, such as that of a DEFAULT.
+
+    Raises:
+        DefinitionError: the text is no expression.
+    """
+    query = parse_select(f"SELECT {sql}", file=file, line=line)
+    if not isinstance(query, exp.Select) or len(query.expressions) != 1 or len(_parts(query)) != 1:
+        raise DefinitionError(f"expected one expression, found {sql!r}", file=file, line=line)
+    expression: exp.Expr = query.expressions[0]
+    return expression
+
+
+def _parts(query: exp.Select) -> list[str]:
+    return [name for name, value in query.args.items() if value]
+
+
+def _parse(sql: str, file: str, line: int) -> list[exp.Expr | None]:
+    if len(sql) > _MAX_SQL:
+        raise DefinitionError(f"a query has at most {_MAX_SQL:,} characters", file=file, line=line)
+    try:
+        return _Dialect().parse(sql)
+    except ParseError as error:
+        place = error.errors[0] if error.errors else {}
+        at = place.get("highlight") or "the end"
+        reason = f"{place.get('description') or error} (at {at!r}, column {place.get('col')})"
+        raise DefinitionError(f"SQL syntax: {reason}", file=file, line=line + int(place.get("line") or 1) - 1) from None
+    except TokenError as error:
+        raise DefinitionError(f"SQL syntax: {error}", file=file, line=line) from None
+    except RecursionError:
+        raise DefinitionError("SQL syntax: the query is nested too deeply", file=file, line=line) from None
+
+
+def line_of(node: exp.Expr) -> int:
+    """The line of the SQL, from 1, on which a node stands, as well as the tree tells it."""
+    for each in (node, *node.find_all(exp.Identifier, exp.Column, exp.Func)):
+        if "line" in each.meta:
+            return int(each.meta["line"])
+    parent = node.parent
+    while parent is not None:
+        if "line" in parent.meta:
+            return int(parent.meta["line"])
+        parent = parent.parent
+    return 1

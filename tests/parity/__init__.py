@@ -1,0 +1,1 @@
+"""Helpers that run one query on both engines."""

@@ -1,0 +1,146 @@
+"""The same small rows in DuckDB, as the store keeps them, and in ClickHouse (chdb); one query asked of both."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+from chdb import session
+
+from metrics.dialect import MACROS, compile_query
+from metrics.dialect.rules import duck_type
+from metrics.dialect.types import parse_type
+
+Columns = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Names, ClickHouse type names and rows, in JSON's own values."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Engines:
+    """Both engines over the same tables."""
+
+    def __init__(self) -> None:
+        self.duck = duckdb.connect()
+        self.duck.execute("SET GLOBAL TimeZone='UTC'")
+        self.duck.execute(MACROS)
+        self.click = session.Session()
+        self.click.query("CREATE DATABASE IF NOT EXISTS parity ENGINE = Atomic")
+        self.tables: dict[str, Columns] = {}
+
+    def close(self) -> None:
+        self.duck.close()
+        self.click.close()
+
+    def add(self, name: str, columns: Columns, rows: Iterable[Sequence[object]]) -> None:
+        """Create a table in both engines with rows of Python values."""
+        rows = list(rows)
+        self.tables[name] = columns
+        declared = ", ".join(f'"{column}" {duck_type(parse_type(type_))}' for column, type_ in columns)
+        self.duck.execute(f'CREATE OR REPLACE TABLE main."{name}" ({declared})')
+        if rows:
+            marks = ", ".join("?" * len(columns))
+            self.duck.executemany(f'INSERT INTO main."{name}" VALUES ({marks})', rows)
+        declared = ", ".join(f"`{column}` {type_}" for column, type_ in columns)
+        self.click.query(f"DROP TABLE IF EXISTS parity.`{name}`")
+        self.click.query(f"CREATE TABLE parity.`{name}` ({declared}) ENGINE = MergeTree ORDER BY tuple()")
+        if rows:
+            lines = "\n".join(json.dumps([_sent(value) for value in row]) for row in rows)
+            self.click.query(f"INSERT INTO parity.`{name}` FORMAT JSONCompactEachRow\n{lines}")
+
+    def on_duckdb(self, sql: str, values: Mapping[str, object] | None = None, **options: Any) -> Answer:
+        """What the compiled query answers."""
+        compiled = compile_query(sql, self.tables, **options)
+        cursor = self.duck.execute(compiled.sql, dict(values) if values else None)
+        names = [description[0] for description in cursor.description or []]
+        columns = compiled.described(values or {})
+        assert names == [name for name, _ in columns]
+        rows = [tuple(_shown(value, type_) for value, (_, type_) in zip(row, columns, strict=True)) for row in cursor.fetchall()]
+        return Answer(tuple(columns), rows)
+
+    def on_clickhouse(self, sql: str, values: Mapping[str, object] | None = None) -> Answer:
+        """What ClickHouse answers to the query as it is written."""
+        self.click.query("USE parity")
+        params = {name: _parameter(value) for name, value in (values or {}).items()}
+        body = json.loads(
+            str(self.click.query(sql, "JSONCompact", params=params) if params else self.click.query(sql, "JSONCompact"))
+        )
+        columns = tuple((each["name"], each["type"]) for each in body["meta"])
+        return Answer(columns, [tuple(row) for row in body["data"]])
+
+
+def _sent(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _parameter(value: object) -> str:
+    """A query parameter as ClickHouse reads it: escaped text, or an array literal."""
+    if isinstance(value, (list, tuple)):
+        quoted = ("'" + each.replace("\\", "\\\\").replace("'", "\\'") + "'" if isinstance(each, str) else str(each) for each in value)
+        return f"[{','.join(quoted)}]"
+    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _shown(value: Any, type_: str) -> Any:
+    """A DuckDB value as ClickHouse's JSON has it."""
+    if isinstance(value, list):
+        return [_shown(each, type_.removeprefix("Array(").removesuffix(")")) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        digits = parse_type(type_).scale
+        text = value.strftime("%Y-%m-%d %H:%M:%S")
+        return text + (f".{value.microsecond:06d}"[: digits + 1] if digits else "")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (int, float, str)) or value is None:
+        return value
+    return str(value)
+
+
+def differences(ours: Answer, theirs: Answer, ordered: bool = False, approximate: float = 1e-9) -> str:
+    """What is not equal, in one line; "" where all is."""
+    if ours.columns != theirs.columns:
+        return f"columns {ours.columns} != {theirs.columns}"
+    if len(ours.rows) != len(theirs.rows):
+        return f"{len(ours.rows)} rows != {len(theirs.rows)}: {ours.rows[:5]} {theirs.rows[:5]}"
+    left, right = (ours.rows, theirs.rows) if ordered else (sorted(ours.rows, key=_key), sorted(theirs.rows, key=_key))
+    for mine, other in zip(left, right, strict=True):
+        if not _equal(mine, other, approximate):
+            return f"{mine} != {other}"
+    return ""
+
+
+def _key(row: object) -> str:
+    if isinstance(row, (list, tuple)):
+        return "(" + " ".join(_key(each) for each in row) + ")"
+    if isinstance(row, bool) or not isinstance(row, (int, float)):
+        return repr(row)
+    return f"{float(row):.6g}"
+
+
+def _equal(left: Any, right: Any, approximate: float) -> bool:
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(_equal(a, b, approximate) for a, b in zip(left, right, strict=True))
+    if isinstance(left, float) or isinstance(right, float):
+        if left is None or right is None or isinstance(left, str) or isinstance(right, str):
+            return left is right
+        return math.isclose(left, right, rel_tol=approximate, abs_tol=1e-12)
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
