@@ -1,6 +1,7 @@
 """The commands: `python -m metrics COMMAND`. Each is a thin function over the API (metrics/client.py).
 
-`docs/commands.md` is generated from the texts in this file.
+`docs/commands.md` is generated from the texts in this file. What loads DuckDB, Arrow or Flask is imported where it is
+used, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from urllib.parse import quote
 import click
 
 from metrics.client import HEALTH, Api, api, is_up, over_http
-from metrics.demo import ndjson
 from metrics.errors import PerchError
-from metrics.files import read_rows
 from metrics.loading import batches, first_reasons, send
 from metrics.settings import ROOT, Settings, load_settings
 from metrics.supervisor import ChildEnded, Supervisor, require_free_port
@@ -49,7 +48,7 @@ def cli() -> None:
 @cli.command()
 def serve() -> None:
     """Start the API alone, until Ctrl-C."""
-    from ingest_server import serve as serve_api  # here: it loads Flask and DuckDB, which `--help` can do without
+    from ingest_server import serve as serve_api
 
     serve_api(load_settings())
 
@@ -59,6 +58,7 @@ def serve() -> None:
 def run(demo: bool) -> None:
     """Start the API and the dashboard, until Ctrl-C."""
     here = load_settings().model_copy(update={"api_url": "", "token": ""})
+    require_free_port(here.host, here.port, "PERCH_PORT")
     require_free_port(here.host, here.dashboard_port, "PERCH_DASHBOARD_PORT")
     try:
         with Supervisor() as children:
@@ -92,6 +92,8 @@ def load(
     FILES are NDJSON, CSV, Parquet or SQLite, gzipped or not. Their rows go through the same validation as posted
     events: what does not fit is quarantined, and the first reasons are printed.
     """
+    from metrics.files import read_rows
+
     theirs, fixed = _assignments("--map", mapping), _assignments("--set", constants)
     with api(load_settings()) as perch:
         for file in files:
@@ -200,9 +202,9 @@ def docs() -> None:
 
 
 def _start_api(children: Supervisor, settings: Settings) -> None:
-    children.start("The API", [sys.executable, "-m", "metrics", "serve"], {})
+    children.start("the API", [sys.executable, "-m", "metrics", "serve"], {})
     try:
-        children.wait_until(lambda: is_up(settings.url + HEALTH), within=60, what="The API")
+        children.wait_until(lambda: is_up(settings.url + HEALTH), within=60, what="the API")
     except ChildEnded:
         sys.exit(1)  # it has said why on stderr, which is this process's too
 
@@ -210,12 +212,12 @@ def _start_api(children: Supervisor, settings: Settings) -> None:
 def _start_dashboard(children: Supervisor, settings: Settings) -> None:
     address = ["--server.address", settings.host, "--server.port", str(settings.dashboard_port)]
     children.start(
-        "The dashboard",
+        "the dashboard",
         [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *address, "--server.headless", "true"],
         {"PERCH_API_URL": settings.url, "PERCH_DATA_DIR": str(settings.data_dir.resolve())},
     )
     url = f"{_dashboard_url(settings)}/_stcore/health"
-    children.wait_until(lambda: is_up(url), within=60, what="The dashboard")
+    children.wait_until(lambda: is_up(url), within=60, what="the dashboard")
 
 
 def _where(settings: Settings) -> str:
@@ -242,6 +244,8 @@ def _fill_if_empty(perch: Api) -> None:
 
 
 def _add_demo(perch: Api, rows: int, seed: int) -> None:
+    from metrics.demo import ndjson
+
     click.echo(f"Adding {rows:,} demo rows ...")
     sent = send(perch, "llm_events", ndjson(rows, seed, datetime.now(UTC)), total=rows, label="Demo rows")
     click.echo(f"Added {sent.rows:,} demo rows (environment = 'demo').")

@@ -96,7 +96,7 @@ def api(settings: Settings) -> Iterator[Api]:
     if settings.api_url:
         yield Api(over_http(settings.url, settings.local_token()))
         return
-    from ingest_server import open_perch  # here: it loads Flask and DuckDB, which `--help` can do without
+    from ingest_server import open_perch  # here: it loads Flask and DuckDB
 
     with ExitStack() as stack:
         try:

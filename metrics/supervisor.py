@@ -56,7 +56,7 @@ class Supervisor:
         while not ready():
             self.check()
             if time.monotonic() > give_up:
-                raise StartError(f"{what} did not answer within {within:.0f} seconds.")
+                raise StartError(f"{_capital(what)} did not answer within {within:.0f} seconds.")
             time.sleep(GLANCE)
 
     def wait(self) -> None:
@@ -71,7 +71,7 @@ class Supervisor:
             if process.poll() is not None:
                 others = " and ".join(other for other in self._children if other != name)
                 also = f", so {others} was stopped too" if others else ""
-                raise ChildEnded(f"{name} ended by itself (exit code {process.returncode}){also}.")
+                raise ChildEnded(f"{_capital(name)} ended by itself (exit code {process.returncode}){also}.")
 
 
 def require_free_port(host: str, port: int, setting: str) -> None:
@@ -92,3 +92,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
         process.wait()
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

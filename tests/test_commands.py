@@ -308,7 +308,7 @@ def test_when_one_part_dies_the_other_is_stopped(run: Running) -> None:
     os.kill(dashboard, signal.SIGKILL)
     _, err = run.process.communicate(timeout=60)
     assert run.process.returncode == 1
-    assert err.strip() == "Error: The dashboard ended by itself (exit code -9), so The API was stopped too."
+    assert err.strip() == "Error: The dashboard ended by itself (exit code -9), so the API was stopped too."
     assert gone(server)
 
 

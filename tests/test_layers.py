@@ -33,7 +33,7 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "store", "workspace",
-    "writer", "exports", "pipes", "formats", "tokens", "api",
+    "writer", "exports", "formats", "pipes", "tokens", "api",
 ]  # fmt: skip
 
 
