@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -134,6 +134,28 @@ def metrics(page: Page) -> dict[str, str]:
              card.querySelector('[data-testid=stMetricValue]').innerText.trim()])"""
     )
     return dict(pairs)
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    return int(
+        page.evaluate(
+            """() => { const main = document.querySelector('[data-testid=stMain]');
+                       return main.scrollWidth - main.clientWidth; }"""
+        )
+    )
+
+
+def tooltip(page: Page, chart: Locator) -> str:
+    """The text of the tooltip over the middle of a chart's bars."""
+    marks = chart.locator('path[aria-roledescription="bar"]').first.bounding_box()
+    assert marks is not None
+    x, y = marks["x"] + marks["width"] / 2, marks["y"] + marks["height"] / 2
+    page.mouse.move(x - 1, y)
+    page.mouse.move(x, y)
+    shown = page.locator("#vg-tooltip-element.visible")
+    shown.wait_for()
+    return shown.inner_text()
 
 
 def _note(status: int, url: str, seen: Seen) -> None:

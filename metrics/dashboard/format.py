@@ -23,7 +23,8 @@ def dollars(value: float | None, unknown: str = UNKNOWN) -> str:
             return f"${value / scale:,.{1 if unit == 'k' else 2}f}{unit}"
     if abs(value) >= 1 or not value:
         return f"${value:,.2f}"
-    return f"${value:.4f}" if abs(value) >= 0.001 else f"${value:.2g}"
+    digits = max(4, 1 - math.floor(math.log10(abs(value))))
+    return f"${value:.{digits}f}"
 
 
 def count(value: float | None, unknown: str = UNKNOWN) -> str:

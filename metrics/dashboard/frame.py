@@ -76,7 +76,7 @@ def filters_now(extent: tuple[datetime, datetime] | None) -> filters.Filters:
 def prepare(page_name: str, pages: Sequence[Page]) -> None:
     """Bring address, session and filter widgets together, before the page is drawn."""
     urlstate.pull(page_name, sidebar.options())
-    links = st.sidebar.container(gap="xxsmall")
+    links = st.sidebar.container(gap="xsmall")
     try:
         extent = _extent(_health())
         sidebar.draw(_values(), filters_now(extent))

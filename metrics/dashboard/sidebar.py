@@ -43,6 +43,7 @@ def links(place: DeltaGenerator, pages: Sequence[Page]) -> None:
     afterwards: Back would then stop at the bare one."""
     for page in pages:
         place.page_link(page, query_params=urlstate.link(), width="stretch")
+    place.space("xsmall")
 
 
 def draw(values: pd.DataFrame, view: filters.Filters) -> None:

@@ -108,7 +108,7 @@ def _starts(filters: Filters, step: str) -> pd.DatetimeIndex:
         return pd.date_range(begin, filters.end, freq=_STEP[step], inclusive="left")
     day = wall.normalize()
     if step == "week":
-        day -= pd.Timedelta(days=day.dayofweek)
+        day -= pd.Timedelta(days=day.weekday())
     if step == "month":
         day = day.replace(day=1)
     last = _local(filters.end, filters.timezone)

@@ -49,7 +49,7 @@ def latency(rows: pd.DataFrame, filters: Filters, granularity: str, *, relative:
 def week(rows: pd.DataFrame, *, key: str) -> None:
     """Requests by weekday and hour, by the clock of the chosen zone; `rows` are hourly buckets."""
     local = pd.to_datetime(rows["bucket_local"])
-    cells = rows.assign(day=local.dt.dayofweek, hour=local.dt.hour)
+    cells = rows.assign(day=local.dt.day_of_week, hour=local.dt.hour)
     sums = cells.groupby(["day", "hour"])["requests"].sum()
     full = sums.reindex(pd.MultiIndex.from_product([range(7), range(24)], names=["day", "hour"]), fill_value=0)
     frame = full.reset_index()

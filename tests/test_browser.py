@@ -1,0 +1,109 @@
+"""Every page on real data in Chromium: its number is the API's, nothing leaves this machine, no log has a traceback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from metrics.dashboard import format as fmt
+from tests import browser as web
+from tests.conftest import Perch
+
+if TYPE_CHECKING:
+
+    from playwright.sync_api import Browser
+
+REQUIRED = os.environ.get("PERCH_REQUIRE_BROWSER") == "1"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not web.CHROMIUM.exists() and not REQUIRED,
+        reason=f"no Chromium at {web.CHROMIUM} (Debian: apt install chromium)",
+    ),
+]
+
+# page -> its address, the charts on it, the figure to compare, how the API's totals give it
+PAGES = {
+    "Overview": ("/", 2, "Spend", lambda totals: fmt.dollars(totals["total_cost"])),
+    "Usage": ("/usage", 4, "Tokens", lambda totals: fmt.count(totals["total_tokens"])),
+    "Performance": ("/performance", 3, "p95 latency", lambda totals: fmt.seconds(totals["p95_latency"])),
+    "Data": ("/data", 0, "Events", lambda totals: fmt.exact(totals["requests"])),
+}
+
+
+@pytest.fixture(scope="module")
+def dashboard(loaded: Perch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[web.Dashboard]:
+    with web.dashboard(loaded.url, loaded.admin_token, tmp_path_factory.mktemp("dashboard")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with web.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def totals(loaded: Perch) -> dict[str, Any]:
+    return loaded.pipe("llm_totals")[0]
+
+
+@pytest.mark.parametrize("title", list(PAGES))
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_a_page_shows_the_numbers_of_the_api(
+    dashboard: web.Dashboard, chromium: Browser, totals: dict[str, Any], title: str, scheme: str, width: int
+) -> None:
+    path, charts, label, expected = PAGES[title]
+    with chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        page = context.new_page()
+        seen = web.watch(page)
+        page.goto(f"{dashboard.url}{path}?range=all")
+        page.get_by_role("heading", name=title, exact=True).wait_for()
+        web.settle(page, charts)
+        assert web.metrics(page)[label] == expected(totals)
+        assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
+        assert web.overflow(page) == 0
+    assert_quiet(dashboard, seen)
+
+
+def test_a_time_is_that_of_the_chosen_zone_whatever_the_zone_of_the_browser(
+    dashboard: web.Dashboard, chromium: Browser
+) -> None:
+    told = []
+    for zone in ("America/New_York", "Europe/Berlin"):
+        with chromium.new_context(viewport={"width": 1440, "height": 900}, timezone_id=zone) as context:
+            page = context.new_page()
+            page.goto(f"{dashboard.url}/?range=all&timezone=Asia/Tokyo&granularity=day")
+            page.get_by_role("heading", name="Overview", exact=True).wait_for()
+            web.settle(page, 2)
+            chart = page.locator('[data-testid="stVegaLiteChart"]').first
+            told.append((chart.locator(".role-axis-label text").all_inner_texts(), web.tooltip(page, chart)))
+    assert told[0] == told[1]
+    assert told[0][1]
+
+
+def test_back_returns_to_the_page_and_the_filters_before(dashboard: web.Dashboard, chromium: Browser) -> None:
+    with chromium.new_context(viewport={"width": 1440, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(f"{dashboard.url}/?range=all")
+        page.get_by_role("heading", name="Overview", exact=True).wait_for()
+        web.settle(page, 2)
+        page.get_by_role("link", name="Usage").click()
+        page.get_by_role("heading", name="Usage", exact=True).wait_for()
+        web.settle(page, 4)
+        assert page.url == f"{dashboard.url}/usage?range=all"
+        page.go_back()
+        page.get_by_role("heading", name="Overview", exact=True).wait_for()
+        web.settle(page, 2)
+        assert page.url == f"{dashboard.url}/?range=all"
+
+
+def assert_quiet(dashboard: web.Dashboard, seen: web.Seen) -> None:
+    assert seen.offhost == []
+    assert seen.errors == []
+    assert seen.answers == []
+    assert "Traceback" not in dashboard.log.read_text()

@@ -1,0 +1,199 @@
+"""Every page against a running Perch, as Streamlit draws it, without a browser: numbers, filters and states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from metrics.dashboard import client
+from metrics.dashboard import format as fmt
+from tests.conftest import ROOT, Perch, free_port
+
+SCRIPT = ROOT / "metrics" / "dashboard" / "main.py"
+CHARTS = {"overview": 2, "usage": 4, "performance": 3, "data": 0}
+PAGES = list(CHARTS)
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open a page as a viewer does: `open_page(perch.url, perch.admin_token, "usage", range="all", model=["o1"])`."""
+
+    def opened(url: str, token: str, page: str = "overview", **query: Any) -> AppTest:
+        monkeypatch.setenv("PERCH_API_URL", url)
+        monkeypatch.setenv("PERCH_TOKEN", token)
+        client.forget()
+        app = AppTest.from_file(str(SCRIPT), default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name.rstrip("_")] = value
+        app.run()
+        if page != "overview":
+            kept = dict(app.query_params)
+            app.switch_page(f"../../pages/{page}.py")
+            app.query_params.update(kept)
+            app.run()
+        assert not app.exception, [error.message for error in app.exception]
+        return app
+
+    return opened
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.title, app.markdown, app.caption, app.code, app.error, app.info, app.success, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def event(**values: Any) -> dict[str, Any]:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    usual = {"model_name": "gpt-4", "prompt_tokens": 150, "completion_tokens": 50, "success": 1, "error_message": ""}
+    return {"event_time": now, **usual, "cost": 0.02, "latency": 1.5, **values}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_draws_every_panel(loaded: Perch, open_page: Open, page: str) -> None:
+    app = open_page(loaded.url, loaded.admin_token, page, range="all")
+    assert app.title[0].value == page.capitalize()
+    assert not app.error, [error.value for error in app.error]
+    assert len(app.get("vega_lite_chart")) == CHARTS[page]
+    assert len(figures(app)) == 6
+    assert loaded.admin_token not in words(app)
+
+
+def test_the_figures_are_those_of_the_api(loaded: Perch, open_page: Open) -> None:
+    totals = loaded.pipe("llm_totals")[0]
+    overview = figures(open_page(loaded.url, loaded.admin_token, range="all"))
+    assert overview["Spend"] == fmt.dollars(totals["total_cost"])
+    assert overview["Requests"] == fmt.count(totals["requests"])
+    assert overview["Tokens"] == fmt.count(totals["total_tokens"])
+    assert overview["p95 latency"] == fmt.seconds(totals["p95_latency"])
+    assert overview["Success rate"] == fmt.percent(totals["success_rate"])
+    performance = figures(open_page(loaded.url, loaded.admin_token, "performance", range="all"))
+    assert performance["p99 latency"] == fmt.seconds(totals["p99_latency"])
+    assert performance["Failed requests"] == fmt.count(totals["failed_requests"])
+    assert performance["p95 latency"] == overview["p95 latency"]
+    data = figures(open_page(loaded.url, loaded.admin_token, "data"))
+    assert data["Events"] == fmt.exact(totals["requests"])
+
+
+def test_the_table_of_models_sums_to_the_figures(loaded: Perch, open_page: Open) -> None:
+    app = open_page(loaded.url, loaded.admin_token, range="all")
+    models = app.dataframe[0].value
+    totals = loaded.pipe("llm_totals")[0]
+    assert models["requests"].sum() == totals["requests"]
+    assert models["total_tokens"].sum() == totals["total_tokens"]
+    assert models["total_cost"].sum() == pytest.approx(totals["total_cost"], abs=1e-9)
+    assert models["share"].sum() == pytest.approx(1)
+
+
+def test_the_address_filters_every_page(loaded: Perch, open_page: Open) -> None:
+    model = loaded.pipe("llm_usage_by_model")[1]
+    for page in ("overview", "usage"):
+        app = open_page(loaded.url, loaded.admin_token, page, range="all", model=[model["model_name"]])
+        assert figures(app)["Requests"] == fmt.count(model["requests"])
+        assert figures(app)["Spend"] == fmt.dollars(model["total_cost"])
+        assert app.dataframe[0].value["model_name"].tolist() == [model["model_name"]]
+
+
+def test_a_widget_writes_the_address_and_the_address_sets_the_widget(loaded: Perch, open_page: Open) -> None:
+    app = open_page(loaded.url, loaded.admin_token, range="all", timezone="Asia/Tokyo", compare="off")
+    assert app.segmented_control(key="range").value == "all"
+    assert app.selectbox(key="timezone").value == "Asia/Tokyo"
+    app.segmented_control(key="range").set_value("90d").run()
+    assert app.query_params["range"] == "90d"
+    assert app.query_params["timezone"] == "Asia/Tokyo"
+
+
+def test_an_address_of_nonsense_opens_the_defaults(loaded: Perch, open_page: Open) -> None:
+    nonsense = {
+        "range": "forever",
+        "granularity": "eon",
+        "timezone": "Mars",
+        "refresh": "1",
+        "measure": "x",
+        "heat": "7",
+    }
+    app = open_page(loaded.url, loaded.admin_token, **nonsense)
+    assert app.segmented_control(key="range").value == "30d"
+    assert not app.query_params
+
+
+def test_a_range_without_events_says_where_they_lie(loaded: Perch, open_page: Open) -> None:
+    app = open_page(loaded.url, loaded.admin_token, range="custom", from_="2001-01-01", to="2001-01-02")
+    assert "No events in this time range" in words(app)
+    next(button for button in app.button if button.label == "Show all time").click().run()
+    assert figures(app)["Requests"] == fmt.count(loaded.pipe("llm_totals")[0]["requests"])
+
+
+def test_filters_that_match_nothing_say_so(loaded: Perch, open_page: Open) -> None:
+    app = open_page(loaded.url, loaded.admin_token, range="all", model=["nobody's model"])
+    assert "No events match these filters" in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_an_api_a_page_says_where_it_looked_and_how_to_start_it(open_page: Open, page: str) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    app = open_page(url, "", page)
+    said = words(app)
+    assert "The Perch API does not answer" in said
+    assert f"`{url}`: connection refused" in said
+    assert "`python ingest_server.py`" in said
+    assert "Retry" in [button.label for button in app.button]
+
+
+def test_a_token_that_is_refused_is_said_but_not_shown(loaded: Perch, open_page: Open) -> None:
+    app = open_page(loaded.url, "a-wrong-token", range="all")
+    assert "refused the dashboard's token" in words(app)
+    assert "a-wrong-token" not in words(app)
+
+
+def test_an_endpoint_that_fails_fails_in_its_panel_only(loaded: Perch, open_page: Open) -> None:
+    names = [pipe["name"] for pipe in loaded.get("/v0/pipes").json()["pipes"]]
+    readable = [f"PIPES:READ:{name}" for name in names if not name.startswith("llm_errors")]
+    token = loaded.create_token("no errors", *readable)
+    app = open_page(loaded.url, token, range="all")
+    assert len(app.error) == 1
+    assert "This part could not be loaded" in app.error[0].value
+    assert len(figures(app)) == 6
+    assert len(app.dataframe) == 1
+
+
+def test_the_first_event_turns_an_empty_page_live(perch: Perch, open_page: Open) -> None:
+    app = open_page(perch.url, perch.admin_token)
+    said = words(app)
+    assert "No events yet" in said
+    assert f"curl '{perch.url}/v0/events?name=llm_events&wait=true'" in said
+    assert perch.admin_token not in said
+    perch.post_events("llm_events", event())
+    assert figures(app.run())["Requests"] == "1"
+
+
+def test_from_nothing_is_new_and_without_a_price_is_unpriced(perch: Perch, open_page: Open) -> None:
+    perch.post_events("llm_events", [event(cost=None), event(cost=None, latency=4000)])
+    app = open_page(perch.url, perch.admin_token)
+    assert figures(app)["Spend"] == "unpriced"
+    assert {metric.label: metric.delta for metric in app.metric}["Requests"] == "new"
+    assert "2 requests unpriced (400 tokens), not in the spend" in words(app)
+    assert "1 latency value over 3,600 s left out" in words(app)
+
+
+def test_demo_rows_are_called_that(perch: Perch, open_page: Open) -> None:
+    perch.post_events("llm_events", [event(environment="demo"), event()])
+    app = open_page(perch.url, perch.admin_token)
+    assert "1 synthetic event" in app.info[0].value
+    assert "`python -m metrics demo --remove`" in app.info[0].value
+
+
+def test_the_data_page_tells_why_rows_were_refused(perch: Perch, open_page: Open) -> None:
+    perch.post_events("llm_events", '{"event_time": "soon", "model_name": "gpt-4"}\n' + '{"model_name": "gpt-4"}')
+    app = open_page(perch.url, perch.admin_token, "data")
+    assert figures(app)["Quarantined"] == "2"
+    assert "2 rows arrived but could not be read" in words(open_page(perch.url, perch.admin_token))
