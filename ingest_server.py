@@ -9,23 +9,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FrameType
 
-import waitress.server
+import uvicorn
 from flask import Flask, Response
 
 from metrics import instance
 from metrics.api import datasources, errors, events, health, pipes, sql, tokens
+from metrics.api.asgi import FrontDoor
+from metrics.api.cors import CORS
 from metrics.errors import PerchError, StartError
 from metrics.instance import Perch
 from metrics.settings import Settings, load_settings
 from metrics.tokens import admin_token
 
-THREADS = 32
-"""Worker threads: also the most requests that one group commit can gather."""
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,52 @@ def create_app(perch: Perch) -> Flask:
 
 
 def _allow_browsers(response: Response) -> Response:
-    """Let pages of any origin call the API: what guards it is the token, which no browser sends by itself."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
-    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Content-Encoding"
-    response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-DB-Exception-Code"
+    response.headers.update(CORS)
     return response
+
+
+class Server:
+    """Serves an app on a port that it holds from the start; `run` blocks until `close`, SIGTERM or SIGINT."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        """Take the port; raises StartError when another process has it."""
+        self._socket = _listen(settings)
+        config = uvicorn.Config(
+            FrontDoor(app),
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # a URL may carry a token
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=int(settings.body_timeout.total_seconds()),
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Serve; what has arrived when it ends is answered first."""
+        with contextlib.closing(self._socket):
+            self._server.run(sockets=[self._socket])
+
+    def close(self) -> None:
+        """Tell `run` to end, from another thread."""
+        self._server.should_exit = True
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    # Not SO_REUSEPORT, with which two servers would share the port and its requests without a word.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        where = f"{settings.host}:{settings.port}"
+        raise StartError(f"Cannot listen on {where}: {error.strerror}; stop what uses it or set PERCH_PORT.") from None
+    return listening
 
 
 def serve(settings: Settings) -> None:
@@ -72,35 +114,13 @@ def serve(settings: Settings) -> None:
         PerchError: the server cannot start; one sentence.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is how group commits come about
-    with open_perch(settings) as opened:
-        server = create_server(opened.app, settings)
-        signal.signal(signal.SIGTERM, _stop)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # uvicorn sends itself the signal again when it has ended: by then it must not end the process.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    with open_perch(settings) as opened, contextlib.suppress(KeyboardInterrupt):
+        server = Server(opened.app, settings)
         print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
         server.run()
-
-
-def create_server(app: Flask, settings: Settings) -> waitress.server.BaseWSGIServer | waitress.server.MultiSocketServer:
-    """A server of `app` that listens already; raises StartError when the port is taken."""
-    try:
-        return waitress.server.create_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=THREADS,
-            ident="perch",
-            # The app itself refuses a body over PERCH_MAX_BODY with a sentence; this only bounds what is buffered.
-            max_request_body_size=settings.max_body + 1_000_000,
-            channel_timeout=int(settings.body_timeout.total_seconds()),
-            clear_untrusted_proxy_headers=True,
-        )
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise StartError(f"Cannot listen on {where}: {error.strerror}; stop what uses it or set PERCH_PORT.") from None
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise SystemExit
 
 
 def main() -> int:

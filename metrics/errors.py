@@ -41,6 +41,12 @@ class QueryTimeout(PerchError):
     status = 408
 
 
+class SlowBody(PerchError):
+    """A body that did not arrive within `PERCH_BODY_TIMEOUT`."""
+
+    status = 408
+
+
 class BodyTooLarge(PerchError):
     """A body over `PERCH_MAX_BODY`, as sent or after decompression."""
 

@@ -136,10 +136,12 @@ def _records(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _values(column: pa.ChunkedArray, kind: str) -> Sequence[Any]:
-    """A column as JSON values."""
+    """A column as JSON values; a time with a zone comes from the compiled statement as that zone's wall time."""
     if pa.types.is_timestamp(column.type):
         return _times(column, kind)
     values: list[Any] = column.to_pylist()
+    if "Int128" in kind and pa.types.is_string(column.type):
+        return [None if value is None else int(value) for value in values]
     if pa.types.is_float32(column.type):
         # the shortest text that names the float, as ClickHouse prints it: 0.1328 and not 0.13279999792575836
         return [None if value is None else float(str(np.float32(value))) for value in values]
@@ -151,9 +153,6 @@ def _values(column: pa.ChunkedArray, kind: str) -> Sequence[Any]:
 def _times(column: pa.ChunkedArray, kind: str) -> list[str | None]:
     precision = re.search(r"DateTime64\((\d)", kind)
     digits = int(precision[1]) if precision else 0
-    zone = re.search(r"'([^']+)'", kind)
-    if zone:
-        column = pc.local_timestamp(pc.assume_timezone(column, "UTC").cast(pa.timestamp("us", zone[1])))
     texts: list[str | None] = pc.strftime(column, "%Y-%m-%d %H:%M:%S").to_pylist()
     cut = 19 if digits == 0 else 20 + digits
     return [None if text is None else text.ljust(cut, "0")[:cut] for text in texts]

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,19 +29,19 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Waiting:
-    """Something in the queue, and what became of it."""
+    """Something in the queue, and the future of whoever waits for it."""
 
     rows: int = 0
     size: int = 0
-    done: threading.Event = field(default_factory=threading.Event)
     result: Any = None
     error: BaseException | None = None
+    future: Future[Any] = field(default_factory=Future)
 
-    def wait(self) -> Any:
-        self.done.wait()
+    def answer(self) -> None:
         if self.error is not None:
-            raise self.error
-        return self.result
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
 
 
 @dataclass
@@ -90,28 +91,31 @@ class Writer:
         with self._changed:
             self._refuse_if_full(0, size)
 
-    def write(self, source: Source, rows: Rows, *, size: int, import_id: str) -> None:
-        """Commit the rows of one body, good ones and quarantined ones in one transaction; returns when durable.
+    def write(self, source: Source, rows: Rows, result: Result, *, size: int, import_id: str) -> Future[Result]:
+        """Commit the rows of one body, good ones and quarantined ones in one transaction.
+
+        The future has `result` once they are durable. `size` are the bytes that the body takes in the queue.
 
         Raises:
             Busy: the queue is full or closing; nothing was written, the caller may send the same again.
         """
         count = rows.good + len(rows.bad)
-        self._put(_Batch(rows=count, size=size, source=source, checked=rows, import_id=import_id))
+        batch = _Batch(rows=count, size=size, result=result, source=source, checked=rows, import_id=import_id)
+        return self._put(batch)
 
     def run(self, task: Callable[[Connection], Result]) -> Result:
         """Run `task` in a transaction of its own on the writing connection; returns its result when durable."""
-        result: Result = self._put(_Task(run=task))
+        result: Result = self._put(_Task(run=task)).result()
         return result
 
-    def _put(self, item: _Waiting) -> Any:
+    def _put(self, item: _Waiting) -> Future[Any]:
         with self._changed:
             self._refuse_if_full(item.rows, item.size)
             self._waiting.append(item)
             self._waiting_rows += item.rows
             self._waiting_bytes += item.size
             self._changed.notify()
-        return item.wait()
+        return item.future
 
     def _refuse_if_full(self, rows: int, size: int) -> None:
         if self._stopping:
@@ -130,7 +134,7 @@ class Writer:
                 for item in group:
                     item.error = item.error or error
             for item in group:
-                item.done.set()
+                item.answer()
 
     def _next_group(self) -> list[_Waiting]:
         """What is written next: a task alone, or batches up to GROUP_ROWS; empty when stopping and all is written."""

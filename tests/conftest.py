@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 import requests
-from waitress import wasyncore
 
 from metrics.settings import Settings
 
@@ -96,20 +95,18 @@ def free_port() -> int:
 @contextmanager
 def running(settings: Settings) -> Iterator[Perch]:
     """The real server on `settings.port`, in a thread of this process."""
-    from ingest_server import create_server, open_perch
+    from ingest_server import Server, open_perch
 
     with open_perch(settings) as opened:
-        server = create_server(opened.app, settings)
-        thread = threading.Thread(target=server.run, name="server")
+        server = Server(opened.app, settings)
+        thread = threading.Thread(target=server.run)
         thread.start()
         try:
             with requests.Session() as session:
                 yield Perch(f"http://127.0.0.1:{settings.port}", settings, session=session)
         finally:
-            # Its loop ends, in its own thread, when it has no socket left to look at.
-            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
+            server.close()
             thread.join()
-            server.task_dispatcher.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perch]:
         yield server
 
 
-@pytest.mark.parametrize(("number", "case"), enumerate(CASES), ids=[f"{kind} {sent}" for kind, sent, _ in CASES])
+@pytest.mark.parametrize(("number", "case"), list(enumerate(CASES)), ids=[f"{kind} {sent}" for kind, sent, _ in CASES])
 def test_a_value_is_stored_or_quarantined_as_the_table_says(
     types: Perch, number: int, case: tuple[str, str, str]
 ) -> None:

@@ -16,11 +16,15 @@ def perch() -> Perch:
     return cast(Perch, current_app.extensions["perch"])
 
 
+def secret() -> str:
+    """What the request sends as its token, as `Authorization: Bearer` or `?token=`; "" for none."""
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    return sent.strip() if scheme.lower() == "bearer" else request.args.get("token", "")
+
+
 def token() -> Token:
-    """The token that the request sends, as `Authorization: Bearer` or `?token=`; raises Forbidden."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    sent = secret.strip() if scheme.lower() == "bearer" else request.args.get("token", "")
-    return perch().tokens.find(sent)
+    """The request's token; raises Forbidden for none and for an unknown one."""
+    return perch().tokens.find(secret())
 
 
 def require(action: str, resource: str) -> Token:

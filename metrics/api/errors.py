@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from metrics.errors import Busy, PerchError, QueryTimeout
@@ -14,6 +14,7 @@ from metrics.templating import CustomError
 log = logging.getLogger(__name__)
 
 _TIMEOUT_CODE = "159"  # ClickHouse's TIMEOUT_EXCEEDED, which clients look for
+_SENTENCES = {404: "This route does not exist.", 405: "This route does not take this method."}
 
 
 def register(app: Flask) -> None:
@@ -23,29 +24,34 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unknown)
 
 
-def _answer(sentence: str, status: int) -> Response:
-    response = jsonify(error=sentence, status=status)
-    response.status_code = status
-    return response
+def described(error: PerchError) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and JSON body of an error."""
+    headers = {}
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, QueryTimeout):
+        headers["X-DB-Exception-Code"] = _TIMEOUT_CODE
+    # a pipe's custom_error() chooses its own body
+    body = error.body if isinstance(error, CustomError) else {"error": error.message, "status": error.status}
+    return error.status, headers, json.dumps(body, default=str).encode()
 
 
 def _known(error: PerchError) -> Response:
-    response = _answer(error.message, error.status)
-    if isinstance(error, CustomError):  # a pipe's custom_error() chooses its own body
-        response.data = json.dumps(error.body, default=str)
-    if isinstance(error, Busy):
-        response.headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, QueryTimeout):
-        response.headers["X-DB-Exception-Code"] = _TIMEOUT_CODE
-    return response
+    status, headers, body = described(error)
+    return Response(body, status, headers, content_type="application/json")
 
 
 def _http(error: HTTPException) -> Response:
-    sentences = {404: "This route does not exist.", 405: "This route does not take this method."}
-    status = error.code or 500
-    return _answer(sentences.get(status, f"{error.name}: {error.description}"), status)
+    sentence = _SENTENCES.get(error.code or 500, f"{error.name}: {error.description}")
+    return _plain(sentence, error.code or 500)
 
 
 def _unknown(error: Exception) -> Response:
     log.error("a request failed", exc_info=error)
-    return _answer("Something went wrong in the server; its log tells what.", 500)
+    return _plain("Something went wrong in the server; its log tells what.", 500)
+
+
+def _plain(sentence: str, status: int) -> Response:
+    failure = PerchError(sentence)
+    failure.status = status
+    return _known(failure)

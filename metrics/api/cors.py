@@ -1,0 +1,12 @@
+"""The headers with which pages of any origin may call the API: what guards it is the token, which no browser adds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding, Idempotency-Key",
+    "Access-Control-Expose-Headers": "Retry-After, X-DB-Exception-Code",
+}
