@@ -17,7 +17,7 @@ import click
 
 from metrics.client import HEALTH, Api, api, is_up, over_http
 from metrics.errors import PerchError
-from metrics.loading import batches, first_reasons, send
+from metrics.loading import batches, column_types, first_reasons, send
 from metrics.settings import ROOT, Settings, load_settings
 from metrics.supervisor import ChildEnded, Supervisor, require_free_port
 
@@ -92,14 +92,15 @@ def load(
     FILES are NDJSON, CSV, Parquet or SQLite, gzipped or not. Their rows go through the same validation as posted
     events: what does not fit is quarantined, and the first reasons are printed.
     """
-    from metrics.files import read_rows
+    from metrics.files import count_rows, read_rows
 
     theirs, fixed = _assignments("--map", mapping), _assignments("--set", constants)
     with api(load_settings()) as perch:
+        types = column_types(perch, datasource)
         for file in files:
             started = datetime.now(UTC)
-            rows = read_rows(file, table=table, mapping=theirs, constants=fixed, time_origin=time_origin)
-            sent = send(perch, datasource, batches(rows), total=None, label=file.name)
+            rows = read_rows(file, table=table, mapping=theirs, constants=fixed, types=types, time_origin=time_origin)
+            sent = send(perch, datasource, batches(rows), total=count_rows(file, table), label=file.name)
             click.echo(f"{file}: {sent.rows:,} rows loaded, {sent.quarantined:,} quarantined.")
             if sent.quarantined:
                 click.echo(_bullets(first_reasons(perch, datasource, started)))

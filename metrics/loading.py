@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import msgspec
 from tqdm import tqdm
 
 from metrics.client import Api
+from metrics.errors import PerchError
+
+if TYPE_CHECKING:
+    from metrics.files import Row  # it loads pyarrow, which the other commands can do without
 
 BATCH_ROWS = 10_000
 BATCH_BYTES = 4_000_000  # below the default PERCH_MAX_BODY with room to spare
@@ -26,9 +31,15 @@ class Sent:
     quarantined: int = 0
 
 
-def batches(rows: Iterable[dict[str, Any]]) -> Iterator[Batch]:
+def column_types(perch: Api, datasource: str) -> dict[str, str]:
+    """The columns of a data source and their ClickHouse types; raises PerchError when there is no such data source."""
+    columns = perch.get(f"/v0/datasources/{quote(datasource, safe='')}")["columns"]
+    return {item["name"]: f"Nullable({item['type']})" if item["nullable"] else item["type"] for item in columns}
+
+
+def batches(rows: Iterable[Row]) -> Iterator[Batch]:
     """Rows as NDJSON bodies, each with its number of rows: at most `BATCH_ROWS`, and about `BATCH_BYTES` bytes."""
-    encode = msgspec.json.Encoder().encode_into
+    encode = msgspec.json.Encoder(decimal_format="number").encode_into
     body, count = bytearray(), 0
     for row in rows:
         encode(row, body, -1)
@@ -42,17 +53,29 @@ def batches(rows: Iterable[dict[str, Any]]) -> Iterator[Batch]:
 
 
 def send(perch: Api, datasource: str, bodies: Iterable[Batch], *, total: int | None, label: str) -> Sent:
-    """Post every body and wait for its commit, under a progress bar of rows."""
+    """Post every body and wait for its commit, under a progress bar of rows (none where stderr is not a terminal).
+
+    Raises:
+        PerchError: a body is refused or the file ends in an error; says how many rows are in by then.
+    """
     sent = Sent()
-    with tqdm(
-        total=total, desc=label, unit=" rows", unit_scale=True, leave=False, dynamic_ncols=True, disable=None
-    ) as bar:
-        for count, body in bodies:
-            answer = perch.post("/v0/events", body, name=datasource, wait="true")
-            sent.rows += answer["successful_rows"]
-            sent.quarantined += answer["quarantined_rows"]
-            bar.update(count)
+    with tqdm(total=total, desc=label, unit=" rows", leave=False, dynamic_ncols=True, disable=None) as bar:
+        try:
+            for count, body in bodies:
+                answer = perch.post("/v0/events", body, name=datasource, wait="true")
+                sent.rows += answer["successful_rows"]
+                sent.quarantined += answer["quarantined_rows"]
+                bar.update(count)
+        except PerchError as error:
+            before = f" {sent.rows:,} rows were loaded before that." if sent.rows else ""
+            raise PerchError(error.message + before) from None
     return sent
+
+
+def column_types(perch: Api, datasource: str) -> dict[str, str]:
+    """The columns of a data source with their ClickHouse types; raises PerchError when there is no such data source."""
+    columns = perch.get(f"/v0/datasources/{quote(datasource, safe='')}")["columns"]
+    return {each["name"]: f"Nullable({each['type']})" if each["nullable"] else each["type"] for each in columns}
 
 
 def first_reasons(perch: Api, datasource: str, since: datetime, most: int = 5) -> list[str]:
