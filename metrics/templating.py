@@ -95,9 +95,11 @@ class Template:
         request: Mapping[str, object],
         columns: Container[str] = (),
         tables: Container[str] = (),
+        prefix: str = "p",
     ) -> Rendered:
         """Fill the template with the request's values (text, numbers, or lists for repeated keys).
 
+        The query parameters are named p0, p1 and so on; nodes of one statement need a `prefix` each.
         `columns` and `tables` hold the names that `column()` and `table()` may write; a word of the node's own SQL,
         such as an alias, is a column too.
 
@@ -107,7 +109,7 @@ class Template:
         """
         if self._body is None:
             return Rendered(self.node.sql, {})
-        run = _Run(self.parameters, request, lambda name: name in columns or name in self._words, tables)
+        run = _Run(self.parameters, request, lambda name: name in columns or name in self._words, tables, prefix)
         run.parts(self._body)
         if run.missing:
             raise BadRequest(_required_text(run.missing))
@@ -583,10 +585,12 @@ class _Run:
         request: Mapping[str, object],
         is_column: Callable[[str], bool],
         tables: Container[str],
+        prefix: str,
     ) -> None:
         self.request = request
         self.is_column = is_column
         self.tables = tables
+        self.prefix = prefix
         self.sql: list[str] = []
         self.values: dict[str, object] = {}
         self.hints: dict[str, str] = {}
@@ -685,7 +689,7 @@ class _Run:
         # the same parameter twice is one value: GROUP BY must see the same expression as SELECT
         key = f"{typed.parameter} {clickhouse} {typed.value!r}"
         if key not in self.bound:
-            self.bound[key] = f"p{len(self.values)}"
+            self.bound[key] = f"{self.prefix}{len(self.values)}"
             self.values[self.bound[key]] = typed.value
         return f"{{{self.bound[key]}:{clickhouse}}}"
 

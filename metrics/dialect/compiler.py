@@ -39,23 +39,27 @@ def compile_query(
     sql: str,
     tables: Mapping[str, Sequence[tuple[str, str]]],
     *,
-    nodes: Mapping[str, str] | None = None,
+    nodes: Mapping[str, str | tuple[str, int]] | None = None,
     file: str = "",
     line: int = 1,
 ) -> Compiled:
     """Compile one SELECT over `tables` (name -> columns and their ClickHouse types).
 
-    `nodes` are earlier queries of the same pipe, or other pipes, by name: each may read the tables and those before it.
+    `nodes` are earlier queries of the same pipe, or other pipes, by name, each with the line it starts on if that is
+    known: each may read the tables and those before it.
 
     Raises:
         DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike.
     """
     queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
     scope = Scope()
-    for name, text in (nodes or {}).items():
-        output = queries.query(parse_select(text, file=file, line=line), scope)
-        scope.ctes[name] = Relation(f"({output.sql})", output.columns)
     try:
+        for name, node in (nodes or {}).items():
+            text, start = (node, line) if isinstance(node, str) else node
+            queries.first_line = start
+            output = queries.query(parse_select(text, file=file, line=start), scope)
+            scope.ctes[name] = Relation(f"({output.sql})", output.columns)
+        queries.first_line = line
         found = queries.query(parse_select(sql, file=file, line=line), scope, outermost=True)
     except NoRule as error:
         raise DefinitionError(str(error), file=file, line=line) from None

@@ -1,4 +1,4 @@
-"""Expressions: each node of the syntax tree becomes DuckDB SQL with a ClickHouse type, or is refused by name and line."""
+"""Expressions: each node of the syntax tree becomes DuckDB SQL with a ClickHouse type, or is refused by name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class Subqueries(Protocol):
 
     def subquery(self, query: exp.Expr, scope: Scope) -> Relation: ...
 
+    def subquery_name(self) -> str: ...
+
     def frame(self, window: exp.Expr, scope: Scope) -> str: ...
+
+    def frame_name(self, window: exp.Expr, scope: Scope) -> str: ...
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError: ...
 
@@ -84,11 +88,11 @@ class Expressions:
         if node.args.get("is_string"):
             return _literal(text, _text_name(text))
         number: int | float = int(text) if text.isdigit() else float(text)
-        return _literal(number, text)
+        return _literal(number, text if isinstance(number, int) else _float_name(number))
 
     def on_neg(self, node: exp.Expr) -> Value:
         inner = self.value(node.this)
-        if isinstance(inner.literal, (int, float)) and not isinstance(inner.literal, bool):
+        if isinstance(node.this, exp.Literal) and isinstance(inner.literal, (int, float)):
             return _literal(-inner.literal, f"-{inner.name}")
         return self.call("negate", [inner])
 
@@ -126,7 +130,7 @@ class Expressions:
         found = self.scope.column(name, table)
         if found is None:
             raise NoRule(f"there is no column {f'{table}.{name}' if table else name}{self.known(table)}")
-        return found
+        return found.named(self.scope.shown_name(name, table)) if table else found
 
     def known(self, table: str) -> str:
         """The columns there are, for the message about one that is not."""
@@ -202,7 +206,7 @@ class Expressions:
         operand = self.value(node.this)
         query, field = node.args.get("query"), node.args.get("field")
         if query is not None:
-            found, name = self.in_subquery(operand, query), "_subquery"
+            found, name = self.in_subquery(operand, query), self.queries.subquery_name()
         elif field is not None:
             collection = self.value(field)
             found, name = _in_array(operand, collection), collection.name
@@ -283,8 +287,13 @@ class Expressions:
         return self.call("arrayElement", [self.value(node.this), self.value(node.expressions[0])])
 
     def on_array(self, node: exp.Expr) -> Value:
-        elements = self.values(node.expressions)
-        return self.call("array", elements).named(f"[{', '.join(element.name for element in elements)}]")
+        return self.array(self.values(node.expressions))
+
+    def array(self, elements: Sequence[Value]) -> Value:
+        value = self.call("array", elements)
+        floats = value.type.inner.is_float
+        names = [f"{each.name}." if floats and isinstance(each.literal, int) else each.name for each in elements]
+        return value.named(f"[{', '.join(names)}]")
 
     def on_tuple(self, node: exp.Expr) -> Value:
         parts = self.values(node.expressions)
@@ -311,11 +320,14 @@ class Expressions:
                 name: Value(f'"{sql}"', type_, name) for name, sql, type_ in zip(names, written, types, strict=True)
             }
             try:
-                return written, self.value(node.this)
+                value = self.value(node.this)
             finally:
                 self.scope.locals = inner
+            told[:] = [f"lambda(tuple({', '.join(names)}), {value.name})"]
+            return written, value
 
-        return Value("", nullable(NOTHING), "lambda", function=body)
+        told: list[str] = []
+        return Value("", nullable(NOTHING), "lambda", function=body, told=told)
 
     # subqueries
 
@@ -326,14 +338,15 @@ class Expressions:
             raise NoRule(f"a scalar subquery has one column, this one has {len(relation.columns)}")
         type_ = relation.columns[0][1].bare
         sql = f"(SELECT c FROM {relation.sql} AS q(c))"
-        return Value(sql, nullable(type_), "_subquery", constant=True)
+        return Value(sql, nullable(type_), self.queries.subquery_name(), constant=True)
 
     def on_select(self, node: exp.Expr) -> Value:
         return self.on_subquery(node)
 
     def on_exists(self, node: exp.Expr) -> Value:
         relation = self.queries.subquery(node.this, self.scope)
-        return condition(f"EXISTS (SELECT 1 FROM {relation.sql} AS q)").named("exists(_subquery)")
+        name = f"exists({self.queries.subquery_name()})"
+        return condition(f"EXISTS (SELECT 1 FROM {relation.sql} AS q)").named(name)
 
     # functions
 
@@ -358,7 +371,9 @@ class Expressions:
         arguments = inner.args.get("params") or inner.expressions
         over = f" OVER ({self.queries.frame(node, self.scope)})"
         value = self.function(inner, arguments, params, over=over)
-        return value.named(f"{value.name} OVER (...)")
+        alias = node.args.get("alias")
+        shown = alias.name if alias is not None else f"({self.queries.frame_name(node, self.scope)})"
+        return value.named(f"{value.name} OVER {shown}")
 
     def function(
         self,
@@ -374,7 +389,18 @@ class Expressions:
             arguments = arguments[0].expressions
         if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
             arguments = []
+        if name == "array":
+            return self.array(self.values(arguments))
+        if name == "arrayJoin":
+            return self.joined_array(node)
         return self.call(name, self.values(arguments), self.values(params), distinct, holds, over)
+
+    def joined_array(self, node: exp.Expr) -> Value:
+        """`arrayJoin(a)`: one row for each element; the array is a source in FROM, the call its column."""
+        text = node.sql("clickhouse")
+        if text not in self.scope.array_joins:
+            raise NoRule("arrayJoin is not supported here; ARRAY JOIN after FROM is")
+        return self.scope.array_joins[text]
 
     def call(
         self,
@@ -390,14 +416,14 @@ class Expressions:
         shown = f"{_RENAMED.get(name, name)}{'Distinct' if distinct else ''}"
         if params:
             shown += f"({', '.join(param.name for param in params)})"
-        text = f"{shown}({', '.join(argument.name for argument in arguments)})"
         arguments = tuple(arguments)
         if not function.aggregate:
             if over or distinct or params:
                 raise NoRule(f"{name} is no aggregate function")
-            return build(function, Call(name, arguments)).named(text)
-        call = Call(base, arguments, tuple(params), distinct)
-        return _combined(function, call, combinators, holds, over).named(text)
+            value = build(function, Call(name, arguments))
+        else:
+            value = _combined(function, Call(base, arguments, tuple(params), distinct), combinators, holds, over)
+        return value.named(f"{shown}({', '.join(''.join(each.told) or each.name for each in arguments)})")
 
 
 def _found(name: str) -> tuple[Function, str, tuple[str, ...]]:
@@ -433,7 +459,6 @@ def _combined(function: Function, call: Call, combinators: Sequence[str], holds:
         tail=tail + over,
         filtered=bool(conditions),
         or_null="OrNull" in combinators,
-        extra_nullable=any(each.type.nullable for each in conditions),
     )
     return build(function, call)
 
@@ -446,6 +471,10 @@ def _literal(value: object, name: str) -> Value:
 def _text_name(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
     return f"'{escaped}'"
+
+
+def _float_name(number: float) -> str:
+    return f"{number:.0f}." if number.is_integer() else repr(number).replace("e-0", "e-")
 
 
 def _type(text: str) -> Type:

@@ -3,7 +3,10 @@
 
 -- Time zones. A DateTime is kept as its UTC wall time.
 CREATE OR REPLACE MACRO ch_local(t, zone) AS timezone(zone, timezone('UTC', t));
-CREATE OR REPLACE MACRO ch_instant(wall, zone) AS timezone('UTC', timezone(zone, wall));
+CREATE OR REPLACE MACRO ch_day_start(wall, zone) AS timezone('UTC', timezone(zone, wall));
+-- A wall time that the clocks skip in spring is read with the offset that holds after the gap.
+CREATE OR REPLACE MACRO ch_instant(wall, zone) AS
+    ch_day_start(wall, zone) - (ch_local(ch_day_start(wall, zone), zone) - wall);
 CREATE OR REPLACE MACRO ch_now() AS date_trunc('second', timezone('UTC', now()));
 CREATE OR REPLACE MACRO ch_floor(t, step) AS make_timestamp((epoch_us(t) // 1000000 // step * step) * 1000000);
 CREATE OR REPLACE MACRO ch_floor_local(t, wall, step) AS
@@ -36,9 +39,14 @@ CREATE OR REPLACE MACRO ch_divide(a, b) AS
          WHEN b = 0 AND (a = 0 OR isnan(a)) THEN CAST('nan' AS DOUBLE)
          WHEN b = 0 AND a > 0 THEN CAST('inf' AS DOUBLE)
          WHEN b = 0 AND a < 0 THEN CAST('-inf' AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_scaled_text(n, scale) AS
+    CASE WHEN n < 0 THEN '-' ELSE '' END
+    || CASE WHEN scale = 0 THEN CAST(abs(n) AS VARCHAR)
+            ELSE left(lpad(CAST(abs(n) AS VARCHAR), 40, '0'), 40 - scale) || '.'
+                 || right(lpad(CAST(abs(n) AS VARCHAR), 40, '0'), scale) END;
 CREATE OR REPLACE MACRO ch_decimal_divide(a, n, scale) AS
     CASE WHEN n = 0 THEN error('Division by zero')
-         ELSE CAST(CAST(replace(CAST(a AS VARCHAR), '.', '') AS HUGEINT) // n AS VARCHAR) || 'e-' || scale END;
+         ELSE ch_scaled_text(CAST(replace(CAST(a AS VARCHAR), '.', '') AS HUGEINT) // n, scale) END;
 CREATE OR REPLACE MACRO ch_log(x) AS
     CASE WHEN x > 0 THEN ln(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
 CREATE OR REPLACE MACRO ch_log2(x) AS
@@ -89,33 +97,36 @@ CREATE OR REPLACE MACRO ch_url_path(s) AS
     regexp_extract(s, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^/?#]*(/[^?#]*)', 1);
 CREATE OR REPLACE MACRO ch_url_cutquerystring(s) AS regexp_replace(s, '\?[^#]*', '');
 
--- JSON in texts.
+-- JSON in texts. A text that is no JSON has nothing in it.
+CREATE OR REPLACE MACRO ch_json(s) AS CASE WHEN s <> '' THEN TRY(CAST(s AS JSON)) END;
 CREATE OR REPLACE MACRO ch_json_string(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         WHEN json_valid(s) AND json_type(s, path) = 'VARCHAR' THEN json_extract_string(s, path) ELSE '' END;
+         WHEN json_type(ch_json(s), path) = 'VARCHAR' THEN json_extract_string(ch_json(s), path) ELSE '' END;
 CREATE OR REPLACE MACRO ch_json_raw(s, path) AS
-    CASE WHEN s IS NULL THEN NULL WHEN json_valid(s) THEN coalesce(CAST(json_extract(s, path) AS VARCHAR), '') ELSE '' END;
+    CASE WHEN s IS NULL THEN NULL ELSE coalesce(CAST(json_extract(ch_json(s), path) AS VARCHAR), '') END;
 CREATE OR REPLACE MACRO ch_json_float(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         WHEN json_valid(s) AND json_type(s, path) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'VARCHAR', 'HUGEINT')
-         THEN coalesce(TRY_CAST(json_extract_string(s, path) AS DOUBLE), 0) ELSE CAST(0 AS DOUBLE) END;
+         WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'VARCHAR', 'HUGEINT')
+         THEN coalesce(TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE), 0) ELSE CAST(0 AS DOUBLE) END;
 CREATE OR REPLACE MACRO ch_json_int(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         WHEN json_valid(s) AND json_type(s, path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
-         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(s, path)) AS BIGINT), 0)
-         WHEN json_valid(s) AND json_type(s, path) = 'DOUBLE'
-         THEN coalesce(TRY_CAST(trunc(TRY_CAST(json_extract_string(s, path) AS DOUBLE)) AS BIGINT), 0)
+         WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
+         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(ch_json(s), path)) AS BIGINT), 0)
+         WHEN json_type(ch_json(s), path) = 'DOUBLE'
+         THEN coalesce(TRY_CAST(trunc(TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE)) AS BIGINT), 0)
          ELSE CAST(0 AS BIGINT) END;
 CREATE OR REPLACE MACRO ch_json_uint(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         WHEN json_valid(s) AND json_type(s, path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
-         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(s, path)) AS UBIGINT), 0)
+         WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
+         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(ch_json(s), path)) AS UBIGINT), 0)
          ELSE CAST(0 AS UBIGINT) END;
 CREATE OR REPLACE MACRO ch_json_bool(s, path) AS
-    CASE WHEN s IS NULL THEN NULL ELSE json_valid(s) AND coalesce(json_extract_string(s, path) = 'true', FALSE)
-         AND json_type(s, path) = 'BOOLEAN' END;
-CREATE OR REPLACE MACRO ch_json_has(s, path) AS (json_valid(s) AND json_type(s, path) IS NOT NULL);
+    CASE WHEN s IS NULL THEN NULL
+         ELSE coalesce(json_type(ch_json(s), path) = 'BOOLEAN' AND json_extract_string(ch_json(s), path) = 'true', FALSE)
+    END;
+CREATE OR REPLACE MACRO ch_json_has(s, path) AS (json_type(ch_json(s), path) IS NOT NULL);
 CREATE OR REPLACE MACRO ch_json_length(s, path) AS
-    CASE WHEN s IS NULL THEN NULL WHEN NOT json_valid(s) THEN CAST(0 AS UBIGINT)
-         WHEN json_type(s, path) = 'ARRAY' THEN CAST(json_array_length(s, path) AS UBIGINT)
-         WHEN json_type(s, path) = 'OBJECT' THEN CAST(len(json_keys(s, path)) AS UBIGINT) ELSE CAST(0 AS UBIGINT) END;
+    CASE WHEN s IS NULL THEN NULL
+         WHEN json_type(ch_json(s), path) = 'ARRAY' THEN CAST(json_array_length(ch_json(s), path) AS UBIGINT)
+         WHEN json_type(ch_json(s), path) = 'OBJECT' THEN CAST(len(json_keys(ch_json(s), path)) AS UBIGINT)
+         ELSE CAST(0 AS UBIGINT) END;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,6 +58,7 @@ class Queries:
         self.first_line = line
         self.used: set[str] = set()
         self.aliases = 0
+        self.subqueries = 0
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError:
         return DefinitionError(message, file=self.file, line=self.first_line + line_of(node) - 1)
@@ -76,6 +77,11 @@ class Queries:
         """A query in an expression or in FROM, as something to select from."""
         output = self.query(query, scope)
         return Relation(f"({output.sql})", output.columns)
+
+    def subquery_name(self) -> str:
+        """What ClickHouse calls the next subquery in an expression."""
+        self.subqueries += 1
+        return f"_subquery_{self.subqueries}"
 
     def parenthesised(self, node: exp.Subquery, parent: Scope | None, outermost: bool) -> Output:
         extra = [name for name, value in node.args.items() if value and name not in ("this", "alias", "with_")]
@@ -149,6 +155,7 @@ class Queries:
         scope.aliases.update(self.aliases_of(node))
         scope.windows = {window.this.name: window for window in node.args.get("windows") or []}
         expressions = Expressions(scope, self)
+        source += self.array_joins(node, scope, expressions, bool(source))
         items = self.items(node, scope, expressions)
         self.check_names(items, node)
         shown = [self.shown(value, outermost, node) for value in items]
@@ -217,6 +224,8 @@ class Queries:
     def star(self, star: exp.Star, sources: Sequence[Source], scope: Scope) -> list[Value]:
         if not sources:
             raise self.refuse("* needs a FROM", star)
+        if scope.locals:
+            raise self.refuse("* with ARRAY JOIN needs the ClickHouse engine; name the columns", star)
         if star.args.get("replace") or star.args.get("rename"):
             raise self.refuse("* REPLACE needs the ClickHouse engine", star)
         left_out = {column.name for column in star.args.get("except_") or []}
@@ -225,9 +234,64 @@ class Queries:
             for name in source.columns:
                 if name in left_out or name in source.hidden:
                     continue
-                clash = any(value.name == name for value in found)
-                found.append(source.value(name).named(f"{source.alias}.{name}" if clash else name))
+                found.append(source.value(name).named(scope.shown_name(name, source.alias)))
         return found
+
+    # arrays as rows
+
+    def array_joins(self, node: exp.Select, scope: Scope, expressions: Expressions, has_source: bool) -> str:
+        """Each distinct arrayJoin() of a SELECT becomes a source of its own, beside the tables."""
+        sql = ""
+        for call in self.array_join_calls(node):
+            text = call.sql("clickhouse")
+            if text in scope.array_joins:
+                continue
+            self.check_array_join(call, node, scope)
+            array = expressions.value(call.expressions[0])
+            joined, value = self.unnested(array, call)
+            scope.array_joins[text] = value.named(f"arrayJoin({array.name})")
+            sql += f" CROSS JOIN {joined}" if has_source or sql else joined
+        return sql
+
+    def array_join_calls(self, node: exp.Select) -> list[exp.Anonymous]:
+        """The calls of arrayJoin that belong to this SELECT and not to one inside it."""
+        parts = [*node.expressions, *(node.args.get(key) for key in ("prewhere", "where", "group", "having", "order"))]
+        return [
+            each
+            for part in parts
+            if part is not None
+            for each in part.walk(prune=lambda inner: isinstance(inner, exp.Query))
+            if isinstance(each, exp.Anonymous) and str(each.this) == "arrayJoin" and len(each.expressions) == 1
+        ]
+
+    def check_array_join(self, call: exp.Anonymous, node: exp.Select, scope: Scope) -> None:
+        grouped = node.args.get("group") is not None or any(self.aggregates(each, scope) for each in node.expressions)
+        inside = self.aggregates(call.expressions[0], scope)
+        keys = node.args["group"].expressions if node.args.get("group") is not None else []
+        named = [scope.aliases.get(key.name, key) if isinstance(key, exp.Column) else key for key in keys]
+        is_key = any(call.sql() in key.sql() for key in named)
+        if inside or (grouped and not is_key):
+            raise self.refuse("arrayJoin after GROUP BY needs the ClickHouse engine; a subquery does not", call)
+
+    def unnested(self, array: Value, node: exp.Expr) -> tuple[str, Value]:
+        if not array.type.is_array:
+            raise self.refuse(f"ARRAY JOIN expects an array, found {array.name} of type {array.type}", node)
+        alias = self.fresh()
+        column = f"{quoted(alias)}.v"
+        return f"(SELECT unnest({array.sql}) AS v) AS {quoted(alias)}", Value(column, array.type.bare.inner, "v")
+
+    def array_join(self, node: exp.Join, scope: Scope) -> str:
+        """`ARRAY JOIN a AS x`: x is an element; without an alias the array's own name is."""
+        if node.args.get("side"):
+            raise self.refuse("LEFT ARRAY JOIN needs the ClickHouse engine", node)
+        target = node.this
+        name = target.alias if isinstance(target, exp.Alias) else target.name
+        array = Expressions(scope, self).value(target.this if isinstance(target, exp.Alias) else target)
+        sql, value = self.unnested(array, node)
+        for source in scope.sources:
+            source.hidden.add(name)
+        scope.locals[name] = value.named(name)
+        return f" CROSS JOIN {sql}"
 
     # FROM
 
@@ -302,6 +366,8 @@ class Queries:
 
     def join(self, node: exp.Join, scope: Scope) -> str:
         kind, side = str(node.args.get("kind") or ""), str(node.args.get("side") or "")
+        if kind == "ARRAY":
+            return self.array_join(node, scope)
         if node.args.get("method") or kind not in ("", "INNER", "OUTER", "CROSS", "SEMI", "ANTI", "ALL"):
             word = " ".join(filter(None, (str(node.args.get("method") or ""), kind, side)))
             raise self.refuse(f"{word} JOIN needs the ClickHouse engine", node)
@@ -497,6 +563,22 @@ class Queries:
         direction = "DESC" if ordered.args.get("desc") else "ASC"
         nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
         return f"{expressions.value(ordered.this).number} {direction} NULLS {nulls}"
+
+    def frame_name(self, window: exp.Expr, scope: Scope) -> str:
+        """What ClickHouse writes in OVER (...) when it names the column."""
+        expressions = Expressions(scope, self)
+        parts = []
+        if window.args.get("partition_by"):
+            keys = ", ".join(expressions.value(each).name for each in window.args["partition_by"])
+            parts.append(f"PARTITION BY {keys}")
+        if window.args.get("order") is not None:
+            parts.append(f"ORDER BY {', '.join(map(self.key_name(expressions), window.args['order'].expressions))}")
+        if window.args.get("spec") is not None:
+            parts.append(self.window_rows(window.args["spec"]))
+        return " ".join(parts)
+
+    def key_name(self, expressions: Expressions) -> Callable[[exp.Expr], str]:
+        return lambda each: f"{expressions.value(each.this).name} {'DESC' if each.args.get('desc') else 'ASC'}"
 
     def window_rows(self, spec: exp.Expr) -> str:
         if spec.args.get("kind") not in ("ROWS", "RANGE") or spec.args.get("exclude"):

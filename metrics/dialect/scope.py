@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -50,6 +50,7 @@ class Scope:
     locals: dict[str, Value] = field(default_factory=dict)
     resolving: list[str] = field(default_factory=list)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
+    array_joins: dict[str, Value] = field(default_factory=dict)
 
     def cte(self, name: str) -> Relation | None:
         """The WITH query of that name, here or around."""
@@ -89,15 +90,16 @@ class Scope:
             raise NoRule(f"the column {name} is in {' and '.join(source.alias for source in found)}; say which")
         return found[0].value(name) if found else None
 
-    def is_shared(self, name: str) -> bool:
-        """Whether more than one source has a column of that name."""
-        return sum(name in source.columns for source in self.sources) > 1
+    def shown_name(self, name: str, table: str) -> str:
+        """`name`, or `table.name` where an earlier source has a column of the same name."""
+        for source in self.sources:
+            if source.alias == table:
+                return name
+            if name in source.columns:
+                return f"{table}.{name}"
+        return name
 
 
 def quoted(name: str) -> str:
     """An identifier of DuckDB."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def columns_of(columns: Sequence[tuple[str, Type]]) -> dict[str, Type]:
-    return dict(columns)

@@ -25,7 +25,6 @@ class Call:
     tail: str = ""
     filtered: bool = False
     or_null: bool = False
-    extra_nullable: bool = False
 
     def __getitem__(self, position: int) -> Value:
         return self.args[position]

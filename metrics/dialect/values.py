@@ -7,7 +7,7 @@ where a number is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from metrics.dialect.rules import BOOL, UINT8, NoRule, default_sql, duck_type, text_sql
@@ -28,6 +28,7 @@ class Value:
     condition: bool = False
     plain_column: bool = False
     function: Callable[[Sequence[Type]], tuple[Sequence[str], Value]] | None = None  # of a lambda
+    told: list[str] = field(default_factory=list, compare=False)  # the name of a lambda, known once it is compiled
     parts: tuple[Value, ...] = ()  # of a tuple
 
     @property
@@ -37,7 +38,7 @@ class Value:
     @property
     def number(self) -> str:
         """The SQL as a value of its type: a condition becomes 0 or 1."""
-        return f"CAST({self.sql} AS UTINYINT)" if self.condition else self.sql
+        return f"CAST({self.sql} AS UTINYINT)" if self.condition and self.type.bare != BOOL else self.sql
 
     @property
     def truth(self) -> str:
@@ -54,10 +55,10 @@ class Value:
         return replace(self, name=name)
 
 
-def condition(sql: str, *operands: Value) -> Value:
+def condition(sql: str, *operands: Value, base: Type = UINT8) -> Value:
     """A comparison: a BOOLEAN that stands for a UInt8, Nullable where an operand is."""
     nullable = any(operand.type.nullable for operand in operands)
-    type_ = Type("Nullable", (UINT8,)) if nullable else UINT8
+    type_ = Type("Nullable", (base,)) if nullable else base
     return Value(sql, type_, condition=True, constant=bool(operands) and all(each.constant for each in operands))
 
 
@@ -82,8 +83,8 @@ def cast(value: Value, type_: Type) -> str:
         return f"CAST(NULL AS {target})"
     if value.is_literal and isinstance(value.literal, (int, float)) and not isinstance(value.literal, bool):
         return f"CAST({value.literal!r} AS {target})"
-    if duck_type(value.type) == target and not value.condition:
-        return value.sql
+    if duck_type(value.type) == target:
+        return value.number
     return f"CAST({value.sql} AS {target})"
 
 

@@ -68,4 +68,9 @@ def _row(n: int) -> tuple[object, ...]:
 ROWS = [_row(n) for n in range(40)] + [_row(3), _row(3)]
 
 PRICES = [("model", "String"), ("dollars", "Float64"), ("note", "Nullable(String)"), ("rank", "UInt16")]
-PRICE_ROWS = [("gpt-4", 0.03, "a", 1), ("claude-3", 0.015, None, 2), ("claude-3", 0.02, "c", 3), ("unused", 1.0, "d", 4)]
+PRICE_ROWS = [
+    ("gpt-4", 0.03, "a", 1),
+    ("claude-3", 0.015, None, 2),
+    ("claude-3", 0.02, "c", 3),
+    ("unused", 1.0, "d", 4),
+]

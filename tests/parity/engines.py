@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
+import numpy
 from chdb import session
 
 from metrics.dialect import MACROS, compile_query
@@ -66,7 +67,10 @@ class Engines:
         names = [description[0] for description in cursor.description or []]
         columns = compiled.described(values or {})
         assert names == [name for name, _ in columns]
-        rows = [tuple(_shown(value, type_) for value, (_, type_) in zip(row, columns, strict=True)) for row in cursor.fetchall()]
+        rows = [
+            tuple(_shown(value, type_) for value, (_, type_) in zip(row, columns, strict=True))
+            for row in cursor.fetchall()
+        ]
         return Answer(tuple(columns), rows)
 
     def on_clickhouse(self, sql: str, values: Mapping[str, object] | None = None) -> Answer:
@@ -91,7 +95,10 @@ def _sent(value: object) -> object:
 def _parameter(value: object) -> str:
     """A query parameter as ClickHouse reads it: escaped text, or an array literal."""
     if isinstance(value, (list, tuple)):
-        quoted = ("'" + each.replace("\\", "\\\\").replace("'", "\\'") + "'" if isinstance(each, str) else str(each) for each in value)
+        quoted = (
+            "'" + each.replace("\\", "\\\\").replace("'", "\\'") + "'" if isinstance(each, str) else str(each)
+            for each in value
+        )
         return f"[{','.join(quoted)}]"
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
@@ -102,6 +109,8 @@ def _shown(value: Any, type_: str) -> Any:
         return [_shown(each, type_.removeprefix("Array(").removesuffix(")")) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, float) and parse_type(type_).bare.name == "Float32":
+        return float(str(numpy.float32(value)))
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, datetime):
@@ -117,14 +126,22 @@ def _shown(value: Any, type_: str) -> Any:
 
 def differences(ours: Answer, theirs: Answer, ordered: bool = False, approximate: float = 1e-9) -> str:
     """What is not equal, in one line; "" where all is."""
-    if ours.columns != theirs.columns:
-        return f"columns {ours.columns} != {theirs.columns}"
+    if len(ours.columns) != len(theirs.columns):
+        return f"{len(ours.columns)} columns != {len(theirs.columns)}"
+    unequal = [pair for pair in zip(ours.columns, theirs.columns, strict=True) if pair[0] != pair[1]]
+    if unequal:
+        return "columns " + ", ".join(f"{mine} != {other}" for mine, other in unequal)
     if len(ours.rows) != len(theirs.rows):
         return f"{len(ours.rows)} rows != {len(theirs.rows)}: {ours.rows[:5]} {theirs.rows[:5]}"
     left, right = (ours.rows, theirs.rows) if ordered else (sorted(ours.rows, key=_key), sorted(theirs.rows, key=_key))
     for mine, other in zip(left, right, strict=True):
-        if not _equal(mine, other, approximate):
-            return f"{mine} != {other}"
+        unequal_values = [
+            f"{name}: {a!r} != {b!r}"
+            for (name, _), a, b in zip(ours.columns, mine, other, strict=True)
+            if not _equal(a, b, approximate)
+        ]
+        if unequal_values:
+            return ", ".join(unequal_values)
     return ""
 
 

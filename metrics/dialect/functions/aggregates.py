@@ -1,8 +1,8 @@
-"""Aggregates and window functions: over no rows a value that cannot be NULL has its type's default, an average is nan."""
+"""Aggregates and window functions: over no rows what cannot be NULL has its type's default, an average is nan."""
 
 from __future__ import annotations
 
-from metrics.dialect.rules import FLOAT32, FLOAT64, STRING, UINT64, NoRule, duck_type, supertype, sum_type
+from metrics.dialect.rules import FLOAT32, FLOAT64, INT64, STRING, UINT64, NoRule, duck_type, sum_type, supertype
 from metrics.dialect.table import Call, aggregate
 from metrics.dialect.types import Type, array, not_nullable, nullable
 from metrics.dialect.values import NOT_LITERAL, Value, cast, defaulted
@@ -12,7 +12,7 @@ _NAN = "CAST('nan' AS DOUBLE)"
 
 def _result(call: Call, sql: str, type_: Type, empty: str | None = None) -> Value:
     """An aggregate's value: Nullable where an argument is (or with -OrNull), else with a default for no rows."""
-    if call.or_null or call.extra_nullable or any(each.type.nullable for each in call.args):
+    if call.or_null or any(each.type.nullable for each in call.args):
         return Value(f"CAST({sql} AS {duck_type(type_)})", nullable(type_))
     if empty is not None:
         return Value(f"coalesce({sql}, {empty})", type_)
@@ -28,12 +28,15 @@ def _no_distinct(call: Call) -> None:
         raise NoRule(f"{call.name}(DISTINCT ...) needs the ClickHouse engine")
 
 
-@aggregate("count", least=0, most=1, any_case=True)
+@aggregate("count", least=0, most=None, any_case=True)
 def count(call: Call) -> Value:
     if call.distinct:
         return _distinct(call)
+    if len(call) > 1:
+        raise NoRule(f"count expects 0 to 1 arguments, found {len(call)}")
     inner = call[0].number if len(call) and call[0].type.nullable else "*"
-    return Value(f"CAST({call.over(f'count({inner})')} AS UBIGINT)", UINT64)
+    counted = f"CAST({call.over(f'count({inner})')} AS UBIGINT)"
+    return Value(f"nullif({counted}, 0)", nullable(UINT64)) if call.or_null else Value(counted, UINT64)
 
 
 @aggregate("uniq", "uniqExact", "uniqCombined", "uniqCombined64", "uniqHLL12", "uniqTheta", least=1, most=None)
@@ -138,8 +141,6 @@ def pair(call: Call) -> Value:
 
 # quantiles
 
-_INTERPOLATED = ("quantile", "quantileTDigest", "quantileTiming", "quantileBFloat16", "quantileDD", "quantileGK")
-
 
 def _level(call: Call) -> float:
     level = call.params[0].literal if call.params else 0.5
@@ -163,14 +164,6 @@ def quantile(call: Call) -> Value:
     if value.type.is_decimal:
         raise NoRule("quantile of a Decimal needs the ClickHouse engine; quantile of toFloat64() of it does not")
     return _result(call, sql, FLOAT64, _NAN)
-
-
-@aggregate("quantileTDigest", "quantileTiming", params=(0, 1))
-def quantile_digest(call: Call) -> Value:
-    value, level = _numeric(call), _level(call)
-    _no_distinct(call)
-    sql = call.over(f"CAST(quantile_cont({cast(value, FLOAT64)}, {level!r}) AS FLOAT)")
-    return _result(call, sql, FLOAT32, "CAST('nan' AS FLOAT)")
 
 
 @aggregate("quantileExactInclusive", params=(0, 1))
@@ -263,7 +256,7 @@ def relative_place(call: Call) -> Value:
 
 @aggregate("ntile", window_only=True)
 def tile(call: Call) -> Value:
-    return Value(f"CAST({call.over(f'ntile({cast(call[0], UINT64)})')} AS UBIGINT)", UINT64)
+    return Value(f"CAST({call.over(f'ntile({cast(call[0], INT64)})')} AS UBIGINT)", UINT64)
 
 
 @aggregate("lag", "lead", least=1, most=3, window_only=True)

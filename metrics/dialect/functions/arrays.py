@@ -9,7 +9,6 @@ from metrics.dialect.rules import (
     INT64,
     NOTHING,
     STRING,
-    UINT8,
     UINT32,
     UINT64,
     NoRule,
@@ -20,7 +19,7 @@ from metrics.dialect.rules import (
     supertype,
 )
 from metrics.dialect.table import Call, scalar
-from metrics.dialect.types import Type, array, nullable
+from metrics.dialect.types import Type, array
 from metrics.dialect.values import Value, cast, condition
 
 
@@ -243,7 +242,7 @@ def reduced(call: Call) -> Value:
         raise NoRule(f"{call.name} of {element} needs the ClickHouse engine")
     kind = call.name.removeprefix("array").lower()
     if kind == "avg":
-        return Value(f"coalesce(list_avg({sql}), CAST('nan' AS DOUBLE))", FLOAT64)
+        return Value(f"coalesce(list_avg({sql}), 0)", FLOAT64)
     type_ = sum_type(element) if kind == "sum" else element
     return Value(f"CAST(coalesce(list_{kind}({sql}), 0) AS {duck_type(type_)})", type_)
 
@@ -269,12 +268,3 @@ def distance(call: Call) -> Value:
     narrow = all(_element(each).bare.name == "Float32" for each in (left, right))
     type_ = Type("Float32") if narrow else FLOAT64
     return Value(f"CAST({name}({sides}) AS {duck_type(type_)})", type_)
-
-
-@scalar("arrayJoin", keeps_null=True)
-def unnested(call: Call) -> Value:
-    """One row for each element, wherever in the SELECT it stands."""
-    return Value(f"unnest({_array(call).sql})", _element(call[0]))
-
-
-__all__ = ["UINT8", "nullable"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrics.dialect.rules import BOOL, FLOAT64, INT64, STRING, UINT64, NoRule, text_sql
+from metrics.dialect.rules import FLOAT64, INT64, STRING, UINT64, NoRule, text_sql
 from metrics.dialect.table import Call, scalar
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value, condition
@@ -50,7 +50,7 @@ scalar(*_NUMBERS, least=1, most=None)(_extract_number)
 
 @scalar("JSONExtractBool", least=1, most=None)
 def extract_bool(call: Call) -> Value:
-    return Value(f"ch_json_bool({_document(call)}, {_path(call)})", BOOL)
+    return condition(f"ch_json_bool({_document(call)}, {_path(call)})", call[0])
 
 
 @scalar("JSONHas", least=1, most=None)
@@ -60,7 +60,7 @@ def has(call: Call) -> Value:
 
 @scalar("isValidJSON")
 def is_valid(call: Call) -> Value:
-    return condition(f"json_valid({_document(call)})", call[0])
+    return condition(f"(ch_json({_document(call)}) IS NOT NULL)", call[0])
 
 
 @scalar("JSONLength", least=1, most=None)

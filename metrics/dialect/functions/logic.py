@@ -14,7 +14,12 @@ from metrics.dialect.values import Value, cast, condition
 @scalar("and", "or", least=2, most=None, keeps_null=True)
 def connect(call: Call) -> Value:
     word = f" {call.name.upper()} "
-    return condition(f"({word.join(_truth(each) for each in call.args)})", *call.args)
+    return condition(f"({word.join(_truth(each) for each in call.args)})", *call.args, base=_flag(call))
+
+
+def _flag(call: Call) -> Type:
+    """A connection of conditions is a Bool if one of them is."""
+    return BOOL if any(each.type.bare == BOOL for each in call.args) else UINT8
 
 
 def _truth(value: Value) -> str:
@@ -23,12 +28,12 @@ def _truth(value: Value) -> str:
 
 @scalar("xor", least=2)
 def exclusive(call: Call) -> Value:
-    return condition(f"({call[0].truth} <> {call[1].truth})", *call.args)
+    return condition(f"({call[0].truth} <> {call[1].truth})", *call.args, base=_flag(call))
 
 
 @scalar("not")
 def negation(call: Call) -> Value:
-    return condition(f"(NOT {call[0].truth})", call[0])
+    return condition(f"(NOT {call[0].truth})", call[0], base=_flag(call))
 
 
 @scalar("isNull", keeps_null=True)
@@ -127,6 +132,8 @@ def extreme(call: Call) -> Value:
     name = call.name.lower()
     present = [each for each in call.args if each.type.bare != NOTHING]
     type_ = _extreme_type(present)
+    if len(present) < len(call):
+        type_ = nullable(type_)
     return Value(f"{name}({', '.join(joined(each, type_) for each in present)})", type_)
 
 

@@ -76,10 +76,7 @@ def negate(call: Call) -> Value:
     bare = value.type.bare
     if not bare.is_number:
         raise NoRule(f"negate of {value.type}: expected a number")
-    if bare.is_integer and not bare.signed:
-        type_ = Type(f"Int{min(64, bare.bits * 2)}")
-    else:
-        type_ = bare
+    type_ = Type(f"Int{min(64, bare.bits * 2)}") if bare.is_integer and not bare.signed else bare
     return Value(f"(- {cast(value, type_)})", type_)
 
 

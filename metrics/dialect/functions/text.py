@@ -50,10 +50,7 @@ def length_utf8(call: Call) -> Value:
 
 @scalar("empty", "notEmpty")
 def emptiness(call: Call) -> Value:
-    if call[0].type.is_array:
-        sql = f"(len({call[0].sql}) = 0)"
-    else:
-        sql = f"({_text(call)} = '')"
+    sql = f"(len({call[0].sql}) = 0)" if call[0].type.is_array else f"({_text(call)} = '')"
     return condition(sql if call.name == "empty" else f"(NOT {sql})", call[0])
 
 

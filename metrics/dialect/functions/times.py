@@ -87,7 +87,6 @@ def zone_offset(call: Call) -> Value:
 # starts of periods
 
 _STEPS: Final = {
-    "toStartOfSecond": 1,
     "toStartOfMinute": 60,
     "toStartOfFiveMinutes": 300,
     "toStartOfFiveMinute": 300,
@@ -115,6 +114,14 @@ def _start_of_step(call: Call) -> Value:
 scalar(*_STEPS, most=2)(_start_of_step)
 
 
+@scalar("toStartOfSecond", most=2)
+def start_of_second(call: Call) -> Value:
+    if call[0].type.bare.name != "DateTime64":
+        raise NoRule(f"toStartOfSecond expects a DateTime64, found {call[0].type}")
+    zone = zones.zone_argument(call, 1)
+    return Value(f"date_trunc('second', {call[0].sql})", zones.with_zone(call[0].type.bare, zone))
+
+
 @scalar("toStartOfDay", most=2)
 def start_of_day(call: Call) -> Value:
     value = _moment(call)
@@ -123,7 +130,7 @@ def start_of_day(call: Call) -> Value:
 
 
 def _day_start(value: Value, zone: str | None) -> str:
-    return zones.instant(f"date_trunc('day', {_local(value, zone)})", zone)
+    return zones.first_instant(f"date_trunc('day', {_local(value, zone)})", zone)
 
 
 _DATE_STARTS: Final = {
@@ -186,7 +193,7 @@ def _clock_interval(value: Value, zone: str | None, unit: str, amount: int) -> s
     if value.type.is_date:
         raise NoRule(f"an interval of {unit.lower()}s expects a DateTime, found {value.type}")
     seconds = _SECONDS[unit] * amount
-    if 3600 % seconds == 0 or zones.zone_sql(zone) is None and 86400 % seconds == 0:
+    if 3600 % seconds == 0 or (zones.zone_sql(zone) is None and 86400 % seconds == 0):
         return _step_start(value, zone, seconds)
     if zones.zone_sql(zone) is None:
         return f"ch_floor({value.sql}, {seconds})"
@@ -198,7 +205,7 @@ def _day_interval(value: Value, zone: str | None, amount: int) -> str:
         return _day_start(value, zone)
     days = f"date_diff('day', DATE '1970-01-01', CAST({_local(value, zone)} AS DATE))"
     start = f"CAST(DATE '1970-01-01' + CAST({days} // {amount} * {amount} AS INTEGER) AS TIMESTAMP)"
-    return zones.instant(start, zone)
+    return zones.first_instant(start, zone)
 
 
 def _calendar_interval(local: str, unit: str, amount: int) -> str:
@@ -206,8 +213,8 @@ def _calendar_interval(local: str, unit: str, amount: int) -> str:
         start = f"CAST(date_trunc('week', {local}) AS DATE)"
         if amount == 1:
             return start
-        weeks = f"date_diff('day', DATE '1969-12-29', {start}) // 7"
-        return f"(DATE '1969-12-29' + CAST({weeks} // {amount} * {amount} * 7 AS INTEGER))"
+        weeks = f"date_diff('day', DATE '1970-01-05', {start}) // 7"
+        return f"(DATE '1970-01-05' + CAST({weeks} // {amount} * {amount} * 7 AS INTEGER))"
     if amount == 1:
         return f"CAST(date_trunc('{unit.lower()}', {local}) AS DATE)"
     months = amount * {"Month": 1, "Quarter": 3, "Year": 12}[unit]
@@ -218,7 +225,7 @@ def _calendar_interval(local: str, unit: str, amount: int) -> str:
 def truncated(call: Call) -> Value:
     unit = call.text(0, "its unit").lower()
     names = {
-        **{each: f"toStartOf{each.capitalize()}" for each in ("second", "minute", "hour", "day")},
+        **{each: f"toStartOf{each.capitalize()}" for each in ("minute", "hour", "day")},
         **{each: f"toStartOf{each.capitalize()}" for each in ("month", "quarter", "year")},
         "week": "toMonday",
     }

@@ -34,6 +34,12 @@ def instant(sql: str, zone: str | None) -> str:
     return f"ch_instant({sql}, {name})" if name else sql
 
 
+def first_instant(sql: str, zone: str | None) -> str:
+    """The instant at which a local day starts, also where its midnight is left out by a change of the clocks."""
+    name = zone_sql(zone)
+    return f"ch_day_start({sql}, {name})" if name else sql
+
+
 def zone_argument(call: Call, position: int) -> str | None:
     """The zone that a call names, or else that of its first argument's type."""
     value = call.get(position)
