@@ -31,12 +31,6 @@ class Sent:
     quarantined: int = 0
 
 
-def column_types(perch: Api, datasource: str) -> dict[str, str]:
-    """The columns of a data source and their ClickHouse types; raises PerchError when there is no such data source."""
-    columns = perch.get(f"/v0/datasources/{quote(datasource, safe='')}")["columns"]
-    return {item["name"]: f"Nullable({item['type']})" if item["nullable"] else item["type"] for item in columns}
-
-
 def batches(rows: Iterable[Row]) -> Iterator[Batch]:
     """Rows as NDJSON bodies, each with its number of rows: at most `BATCH_ROWS`, and about `BATCH_BYTES` bytes."""
     encode = msgspec.json.Encoder(decimal_format="number").encode_into
