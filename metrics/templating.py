@@ -14,7 +14,9 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, Final, NoReturn
+from zoneinfo import available_timezones
 
 from metrics.datafiles import Node
 from metrics.dialect.types import FLOATS, INTEGERS
@@ -539,6 +541,12 @@ def _to_uuid(text: str, _: str) -> str:
     return text.lower()
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """The names of the IANA database, which `format='timezone'` holds a parameter to."""
+    return frozenset(available_timezones())
+
+
 _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = {
     **dict.fromkeys((*INTEGERS, "Int", "Integer"), _to_integer),
     **dict.fromkeys((*FLOATS, "Float"), _to_float),
@@ -790,7 +798,10 @@ class _Run:
         value, parameter = self.value_or_default(node, 1)
         if value is None:
             return _Missing(parameter or ast.unparse(node))
-        return _Typed(self.scalar(value, type_, parameter), type_, parameter)
+        read = self.scalar(value, type_, parameter)
+        if self.keyword(node, "format") == "timezone" and read not in _zones():
+            raise BadRequest(f"The parameter {parameter} names no time zone such as Europe/Berlin: {_shown(read)!r}")
+        return _Typed(read, type_, parameter)
 
     def scalar(self, value: Any, type_: str, parameter: str) -> Any:
         try:
