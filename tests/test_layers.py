@@ -34,7 +34,7 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "store", "workspace",
-    "writer", "exports", "formats", "pipes", "tokens", "api",
+    "idempotency", "writer", "exports", "mutations", "formats", "pipes", "tokens", "instance", "ingest", "api",
 ]  # fmt: skip
 
 
