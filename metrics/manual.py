@@ -12,9 +12,8 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
+from metrics.reference import GENERATED, datasources_page, endpoints_page
 from metrics.settings import ROOT, Settings
-
-GENERATED = "<!-- Written by `make docs`. -->"
 
 
 def settings_page() -> str:
@@ -71,5 +70,10 @@ def _default(name: str, field: FieldInfo) -> str:
 
 def pages(cli: click.Group) -> dict[Path, str]:
     """Every generated page of docs/, by its path."""
-    folder = ROOT / "docs"
-    return {folder / "settings.md": settings_page(), folder / "commands.md": commands_page(cli)}
+    texts = {
+        "settings.md": settings_page(),
+        "commands.md": commands_page(cli),
+        "endpoints.md": endpoints_page(),
+        "datasources.md": datasources_page(),
+    }
+    return {ROOT / "docs" / name: text for name, text in texts.items()}
