@@ -46,8 +46,12 @@ class Endpoint:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """The parameters of all nodes by name."""
-        return {item.name: item for template in self._templates for item in template.parameters}
+        """The parameters of all nodes by name; a later node may mention one without telling its type again."""
+        found: dict[str, Parameter] = {}
+        for template in self._templates:
+            for item in template.parameters:
+                found.setdefault(item.name, item)
+        return found
 
     def statement(self, request: Request) -> Statement:
         """The compiled statement and its values for this request.
