@@ -53,6 +53,12 @@ class BodyTooLarge(PerchError):
     status = 413
 
 
+class KeyReused(PerchError):
+    """An Idempotency-Key that came before with another body."""
+
+    status = 422
+
+
 class Busy(PerchError):
     """The server cannot take more now; the same request may be sent again after `retry_after` seconds."""
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from metrics import events
 from metrics.errors import BadRequest, Forbidden
+from metrics.idempotency import Claim, Counts
 from metrics.instance import Perch
+from metrics.tokens import Token
 from metrics.validation import Rows
 from metrics.workspace import Source
 
@@ -26,16 +29,8 @@ class Body:
     array: bool
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What became of the rows of a body."""
-
-    successful_rows: int
-    quarantined_rows: int
-
-
-def target(perch: Perch, secret: str, name: str) -> Source:
-    """The data source that a request may append to.
+def target(perch: Perch, secret: str, name: str) -> tuple[Token, Source]:
+    """The token of a request and the data source that it may append to.
 
     Raises:
         Forbidden: the token is unknown or lacks DATASOURCES:APPEND on it.
@@ -46,11 +41,44 @@ def target(perch: Perch, secret: str, name: str) -> Source:
         raise BadRequest("The parameter 'name' is missing: it names the data source, as in /v0/events?name=llm_events.")
     if not token.may("DATASOURCES:APPEND", name):
         raise Forbidden(f"The token '{token.name}' lacks the scope DATASOURCES:APPEND:{name}.")
-    return perch.workspace.source(name)
+    return token, perch.workspace.source(name)
 
 
-def check(source: Source, body: Body, limit: int) -> Rows:
-    """The rows of a body, checked; raises BadRequest when there is no event in it, BodyTooLarge over `limit` bytes."""
+def claim(
+    perch: Perch, token: Token, source: Source, key: str, body: Body
+) -> tuple[Claim | None, Future[Counts] | None]:
+    """The claim of a request's Idempotency-Key, or the counts of the earlier request with it; neither without a key.
+
+    Raises:
+        KeyReused: the key came before with another body.
+    """
+    if not key:
+        return None, None
+    claim, first = perch.keys.claim(token.id, source.name, key, body.data)
+    return (claim, None) if first else (None, claim.counts)
+
+
+def take_in(perch: Perch, source: Source, body: Body, claim: Claim | None) -> Future[Counts]:
+    """Check a body and queue its rows; the future has the counts once they are durable.
+
+    Raises:
+        BadRequest: there is no event in the body.
+        BodyTooLarge: it is larger than PERCH_MAX_BODY, as sent or decompressed.
+        Busy: the queue is full.
+    """
+    try:
+        rows = _checked(source, body, perch.settings.max_body)
+        written = perch.writer.write(source, rows, size=len(body.data), import_id=str(uuid.uuid4()), claim=claim)
+    except BaseException as error:
+        if claim is not None:
+            perch.keys.abandon(claim, error)
+        raise
+    if claim is not None:
+        written.add_done_callback(partial(perch.keys.settle, claim))
+    return written
+
+
+def _checked(source: Source, body: Body, limit: int) -> Rows:
     plain = events.decompress(body.data, body.encoding, limit)
     lines = events.split(plain, array=body.array)
     rows = source.validator.decode(lines.numbered, long_fractions=lines.long_fractions)
@@ -59,7 +87,7 @@ def check(source: Source, body: Body, limit: int) -> Rows:
     return rows
 
 
-def commit(perch: Perch, source: Source, rows: Rows, size: int) -> Future[Counts]:
-    """Queue the rows; the future has the counts once they are durable. Raises Busy when the queue is full."""
-    counts = Counts(rows.good, len(rows.bad))
-    return perch.writer.write(source, rows, counts, size=size, import_id=str(uuid.uuid4()))
+def answer(source: Source, counts: Counts) -> dict[str, int]:
+    """The counts as they are answered; duplicates are told where the data source has row ids."""
+    told = {"successful_rows": counts.successful_rows, "quarantined_rows": counts.quarantined_rows}
+    return {**told, "duplicate_rows": counts.duplicate_rows} if source.unique_key else told

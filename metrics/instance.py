@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from metrics.errors import StartError
 from metrics.exports import Exporter
+from metrics.idempotency import Keys
 from metrics.pipes import Endpoints
 from metrics.settings import Settings
 from metrics.store import Store
@@ -33,6 +34,7 @@ class Perch:
     workspace: Workspace
     writer: Writer
     tokens: Tokens
+    keys: Keys
     exporter: Exporter
     endpoints: Endpoints
 
@@ -58,17 +60,19 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
 def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:
     writer = Writer(store, workspace, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
     tokens = Tokens(store, writer, admin_token(settings))
+    keys = Keys(store, settings.idempotency_keep)
     exporter = Exporter(store, writer, workspace, settings.exports_dir)
     endpoints = Endpoints(workspace, store, settings.query_timeout.total_seconds())
+    perch = Perch(settings, store, workspace, writer, tokens, keys, exporter, endpoints)
     writer.start()
     stopping = threading.Event()
-    hourly = threading.Thread(target=_export_every, args=(settings, exporter, stopping), name="exports", daemon=True)
-    hourly.start()
+    upkeep = threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True)
+    upkeep.start()
     try:
-        yield Perch(settings, store, workspace, writer, tokens, exporter, endpoints)
+        yield perch
     finally:
         stopping.set()
-        hourly.join()
+        upkeep.join()
         _export(exporter)
         writer.stop()
 
@@ -82,9 +86,11 @@ def _make_folder(settings: Settings) -> None:
         raise StartError(f"PERCH_DATA_DIR: {settings.data_dir} cannot be written to; give this user the right to.")
 
 
-def _export_every(settings: Settings, exporter: Exporter, stopping: threading.Event) -> None:
-    while not stopping.wait(settings.export_every.total_seconds()):
-        _export(exporter)
+def _upkeep(perch: Perch, stopping: threading.Event) -> None:
+    perch.writer.run(perch.keys.forget_old)
+    while not stopping.wait(perch.settings.export_every.total_seconds()):
+        _export(perch.exporter)
+        perch.writer.run(perch.keys.forget_old)
 
 
 def _export(exporter: Exporter) -> None:

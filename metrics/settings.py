@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     queue_bytes: Bytes = Field(
         default=256_000_000, ge=1, description="Body bytes that may wait for the writer before 503."
     )
+    idempotency_keep: Duration = Field(
+        default=timedelta(hours=24), description="How long an Idempotency-Key and its answer are kept."
+    )
     memory: Bytes = Field(default_factory=_half_of_memory, ge=2**27, description="Memory bound of the store (bytes).")
     query_timeout: Duration = Field(
         default=timedelta(seconds=10), description="A query that runs longer is stopped (408)."

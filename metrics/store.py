@@ -35,6 +35,10 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE internal.export_marks (datasource VARCHAR PRIMARY KEY, seq UBIGINT);
     CREATE TABLE internal.changed_months (datasource VARCHAR, month VARCHAR, seq UBIGINT);
     """,
+    """
+    CREATE TABLE internal.idempotency_keys (id BLOB, body BLOB, successful_rows UBIGINT, quarantined_rows UBIGINT,
+                                            duplicate_rows UBIGINT, created_at TIMESTAMP);
+    """,
 )
 """Step n brings our own tables from version n to n + 1. A step that has been released is never edited."""
 

@@ -60,6 +60,18 @@ class Source:
         match = re.fullmatch(r"toYYYYMM\(\s*`?(\w+)`?\s*\)", self.definition.engine.partition_key.strip())
         return match[1] if match else ""
 
+    @cached_property
+    def time_column(self) -> str:
+        """The column that says when a row happened: the first time in the sorting key; "" without one."""
+        kinds = dict(self.columns)
+        keys = self.definition.engine.sorting_key
+        return next((name for name in keys if kinds.get(name, "").startswith(("DateTime", "Date"))), "")
+
+    @property
+    def unique_key(self) -> str:
+        """The column of row ids that `TAGS "unique_key=..."` declares; "" without one."""
+        return self.definition.tags.get("unique_key", "")
+
     def insert(self, present: frozenset[str]) -> str:
         """The statement that writes an Arrow table named `batch`, sorted, under the commit number `$seq`.
 
@@ -150,8 +162,18 @@ def _source(definition: DataSource) -> Source:
             reason = f"column {column.name}: {error.reason}"
             raise DefinitionError(reason, file=definition.path.name, line=column.line) from None
     source = Source(definition, Validator(definition))
+    _check_unique_key(source)
     source.insert(frozenset())  # compiles the DEFAULT expressions, so that a wrong one stops the load
     return source
+
+
+def _check_unique_key(source: Source) -> None:
+    if not source.unique_key:
+        return
+    kind = dict(source.columns).get(source.unique_key, "")
+    if "String" not in kind or not source.time_column:
+        reason = f"unique_key={source.unique_key} needs a String column of that name and a time in the sorting key"
+        raise DefinitionError(reason, file=source.definition.path.name)
 
 
 def bring_up(store: Store, workspace: Workspace) -> None:

@@ -15,7 +15,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from metrics.errors import Busy
+from metrics.idempotency import Claim, Counts, duplicates, keep_answer
 from metrics.store import Connection, Store, quoted
 from metrics.validation import Rows, quarantine_table
 from metrics.workspace import Source, Workspace
@@ -49,6 +54,7 @@ class _Batch(_Waiting):
     source: Source | None = None
     checked: Rows = field(default_factory=Rows)
     import_id: str = ""
+    claim: Claim | None = None
 
 
 @dataclass
@@ -91,17 +97,18 @@ class Writer:
         with self._changed:
             self._refuse_if_full(0, size)
 
-    def write(self, source: Source, rows: Rows, result: Result, *, size: int, import_id: str) -> Future[Result]:
-        """Commit the rows of one body, good ones and quarantined ones in one transaction.
+    def write(
+        self, source: Source, rows: Rows, *, size: int, import_id: str, claim: Claim | None = None
+    ) -> Future[Counts]:
+        """Commit the rows of one body, good ones, quarantined ones and its idempotency key in one transaction.
 
-        The future has `result` once they are durable. `size` are the bytes that the body takes in the queue.
+        The future has the counts once they are durable. `size` are the bytes that the body takes in the queue.
 
         Raises:
             Busy: the queue is full or closing; nothing was written, the caller may send the same again.
         """
         count = rows.good + len(rows.bad)
-        batch = _Batch(rows=count, size=size, result=result, source=source, checked=rows, import_id=import_id)
-        return self._put(batch)
+        return self._put(_Batch(count, size, source=source, checked=rows, import_id=import_id, claim=claim))
 
     def run(self, task: Callable[[Connection], Result]) -> Result:
         """Run `task` in a transaction of its own on the writing connection; returns its result when durable."""
@@ -109,6 +116,7 @@ class Writer:
         return result
 
     def _put(self, item: _Waiting) -> Future[Any]:
+        item.future.set_running_or_notify_cancel()  # what is queued is written, even if nobody waits any more
         with self._changed:
             self._refuse_if_full(item.rows, item.size)
             self._waiting.append(item)
@@ -179,12 +187,28 @@ class Writer:
         for same in by_source.values():
             source = same[0].source
             assert source is not None
-            insert_good(connection, source, merged([batch.checked for batch in same]), self._seq)
+            repeated = self._insert_good(connection, source, [batch.checked for batch in same])
             _insert_bad(connection, source, same, self._seq)
+            for batch, again in zip(same, repeated, strict=True):
+                batch.result = Counts(batch.checked.good - again, len(batch.checked.bad), again)
+                if batch.claim is not None:
+                    keep_answer(connection, batch.claim, batch.result)
+
+    def _insert_good(self, connection: Connection, source: Source, parts: list[Rows]) -> list[int]:
+        """Write the good rows of several bodies, sorted; returns how many of each were duplicates."""
+        rows = merged(parts)
+        if not rows.good:
+            return [0] * len(parts)
+        batch = source.validator.table(rows)  # DuckDB finds it by this name
+        repeated = duplicates(connection, source, batch)
+        if repeated.any():
+            batch = batch.filter(pa.array(~repeated))
+        connection.execute(source.insert(frozenset(batch.column_names)), {"seq": self._seq})
+        return [int(count) for count in np.bincount(_owners(parts)[repeated], minlength=len(parts))]
 
 
 def merged(parts: list[Rows]) -> Rows:
-    """The rows of several bodies as one."""
+    """The rows of several bodies as one: first all structs, then all coerced rows."""
     if len(parts) == 1:
         return parts[0]
     whole = Rows()
@@ -196,11 +220,11 @@ def merged(parts: list[Rows]) -> Rows:
     return whole
 
 
-def insert_good(connection: Connection, source: Source, rows: Rows, seq: int) -> None:
-    """Write the good rows, sorted, under the commit number `seq`."""
-    if rows.good:
-        batch = source.validator.table(rows)  # DuckDB finds it by this name
-        connection.execute(source.insert(frozenset(batch.column_names)), {"seq": seq})
+def _owners(parts: list[Rows]) -> npt.NDArray[np.intp]:
+    """For each row of `merged(parts)`, the number of the part it came from."""
+    numbers = np.arange(len(parts))
+    structs = np.repeat(numbers, [len(part.structs) for part in parts])
+    return np.concatenate([structs, np.repeat(numbers, [len(part.coerced) for part in parts])])
 
 
 def _insert_bad(connection: Connection, source: Source, batches: list[_Batch], seq: int) -> None:

@@ -31,6 +31,11 @@ BAD = json.dumps({**EVENT, "prompt_tokens": -1, "success": "yes"}).encode()
 START = Callable[..., Perch]
 
 
+def counts(good: int, bad: int, again: int = 0) -> dict[str, int]:
+    """What a request of this many good, quarantined and duplicate rows is answered."""
+    return {"successful_rows": good, "quarantined_rows": bad, "duplicate_rows": again}
+
+
 def count(perch: Perch, table: str = "llm_events") -> int:
     return int(perch.sql(f"SELECT count() AS n FROM {table}")[0]["n"])
 
@@ -43,7 +48,7 @@ def count(perch: Perch, table: str = "llm_events") -> int:
 def test_one_object_is_one_event_whatever_its_layout(perch: Perch, body: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = perch.request("POST", "/v0/events", params={"name": "llm_events"}, data=body, headers=headers)
-    assert (answer.status_code, answer.json()) == (202, {"successful_rows": 1, "quarantined_rows": 0})
+    assert (answer.status_code, answer.json()) == (202, counts(1, 0))
     row = perch.sql("SELECT * FROM llm_events")[0]
     assert {name: row[name] for name in EVENT} == EVENT
     assert row["ingested_at"] is not None
@@ -61,18 +66,18 @@ def test_compressed_ndjson(perch: Perch, encoding: str) -> None:
     headers = {"Content-Encoding": "zstd" if encoding == "zstd" else "gzip"}
     params = {"name": "llm_events", "wait": "true"}
     answer = perch.request("POST", "/v0/events", params=params, data=packed, headers=headers)
-    assert (answer.status_code, answer.json()) == (200, {"successful_rows": 2, "quarantined_rows": 0})
+    assert (answer.status_code, answer.json()) == (200, counts(2, 0))
     assert count(perch) == 2
 
 
 def test_an_array_with_format_json(perch: Perch) -> None:
     answer = perch.post_events("llm_events", json.dumps([EVENT, EVENT, {"model_name": "x"}], indent=1), format="json")
-    assert answer.json() == {"successful_rows": 2, "quarantined_rows": 1}
+    assert answer.json() == counts(2, 1)
 
 
 def test_good_rows_stay_and_bad_ones_are_kept_with_their_reasons(perch: Perch) -> None:
     answer = perch.post_events("llm_events", b"\n".join([LINE, BAD, b"", b"not json", LINE]))
-    assert answer.json() == {"successful_rows": 2, "quarantined_rows": 2}
+    assert answer.json() == counts(2, 2)
     values, text = perch.sql("SELECT * FROM llm_events_quarantine ORDER BY model_name NULLS LAST")
     assert values["c__error_column"] == ["prompt_tokens", "success"]
     assert values["c__error"] == [
@@ -91,7 +96,7 @@ def test_a_missing_value_takes_the_default_or_quarantines(perch: Perch) -> None:
     assert rows[0] == {"total_tokens": 200, "error_message": "", "cost": None}
     assert rows[1]["total_tokens"] == 200
     answer = perch.post_events("llm_events", {"event_time": "2026-01-01 00:00:00"}).json()
-    assert answer == {"successful_rows": 0, "quarantined_rows": 1}
+    assert answer == counts(0, 1)
     reasons = perch.sql("SELECT c__error FROM llm_events_quarantine")[0]["c__error"]
     assert reasons[0] == "column 'model_name' has no value, is not Nullable and has no DEFAULT"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -21,12 +21,15 @@ from flask import Flask
 from metrics import events, ingest
 from metrics.api.cors import CORS
 from metrics.api.errors import described
-from metrics.api.events import waits
+from metrics.api.events import REPLAYED, waits
 from metrics.errors import Busy, PerchError, SlowBody
+from metrics.idempotency import Claim, Counts
 from metrics.instance import Perch
+from metrics.workspace import Source
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Headers = Mapping[bytes, bytes]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 WORKERS = 16
@@ -56,32 +59,31 @@ class FrontDoor:
         try:
             await body.read(headers, receive)
             if scope["method"] == "POST" and scope["path"].rstrip("/") == "/v0/events":
-                status, answer = await self._take_in(scope, headers, bytes(body.data))
-                await _answer(send, status, answer, [])
+                await _answer(send, *await self._take_in(scope, headers, bytes(body.data)))
             else:
                 await self._flask(cast(Any, scope), cast(Any, _replay(bytes(body.data), receive)), cast(Any, send))
         except PerchError as error:
             status, extra, answer = described(error)
-            closing = [] if body.complete else [("Connection", "close")]
-            await _answer(send, status, answer, [*extra.items(), *closing])
+            await _answer(send, status, answer, extra if body.complete else {**extra, "Connection": "close"})
         except _Gone:
             return
         finally:
             self._arriving -= len(body.data)
 
-    async def _take_in(self, scope: Scope, headers: Mapping[bytes, bytes], data: bytes) -> tuple[int, bytes]:
+    async def _take_in(self, scope: Scope, headers: Headers, data: bytes) -> tuple[int, bytes, Mapping[str, str]]:
         query = _query(scope["query_string"])
-        perch = self._perch
-        source = ingest.target(perch, _secret(headers, query), query.get("name", ""))
-        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-        sent = ingest.Body(data, encoding, query.get("format") == "json")
-        if len(data) <= SMALL and not encoding:
-            rows = ingest.check(source, sent, perch.settings.max_body)
-        else:
-            run = asyncio.get_running_loop().run_in_executor
-            rows = await run(self._parsers, ingest.check, source, sent, perch.settings.max_body)
-        counts = await asyncio.wrap_future(ingest.commit(perch, source, rows, len(data)))
-        return 200 if waits(query.get("wait", "")) else 202, msgspec.json.encode(counts)
+        token, source = ingest.target(self._perch, _secret(headers, query), query.get("name", ""))
+        body = ingest.Body(data, _text(headers, b"content-encoding"), query.get("format") == "json")
+        claim, earlier = ingest.claim(self._perch, token, source, _text(headers, b"idempotency-key"), body)
+        counts = await asyncio.wrap_future(earlier or await self._written(source, body, claim))
+        status = 200 if waits(query.get("wait", "")) else 202
+        return status, msgspec.json.encode(ingest.answer(source, counts)), REPLAYED if earlier else {}
+
+    async def _written(self, source: Source, body: ingest.Body, claim: Claim | None) -> Future[Counts]:
+        if len(body.data) <= SMALL and not body.encoding:
+            return ingest.take_in(self._perch, source, body, claim)
+        run = asyncio.get_running_loop().run_in_executor
+        return await run(self._parsers, ingest.take_in, self._perch, source, body, claim)
 
     def reserve(self, size: int) -> None:
         """Count `size` arriving bytes; raises Busy where memory for them would go beyond the queue's limit."""
@@ -104,7 +106,7 @@ class _Arriving:
         self.data = bytearray()
         self.complete = False
 
-    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> None:
+    async def read(self, headers: Headers, receive: Receive) -> None:
         """Read it whole; raises BodyTooLarge as soon as it is, SlowBody after PERCH_BODY_TIMEOUT."""
         length = headers.get(b"content-length", b"")
         if length in (b"", b"0") and b"transfer-encoding" not in headers:
@@ -148,13 +150,17 @@ def _query(query_string: bytes) -> Mapping[str, str]:
     return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
 
 
-def _secret(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> str:
-    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+def _secret(headers: Headers, query: Mapping[str, str]) -> str:
+    scheme, _, secret = _text(headers, b"authorization").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else query.get("token", "")
 
 
-async def _answer(send: Send, status: int, body: bytes, extra: list[tuple[str, str]]) -> None:
+def _text(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
+async def _answer(send: Send, status: int, body: bytes, extra: Mapping[str, str]) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *_CORS]
-    headers += [(name.lower().encode(), value.encode()) for name, value in extra]
+    headers += [(name.lower().encode(), value.encode()) for name, value in extra.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
