@@ -182,7 +182,7 @@ def test_from_nothing_is_new_and_without_a_price_is_unpriced(perch: Perch, open_
     assert figures(app)["Spend"] == "unpriced"
     assert {metric.label: metric.delta for metric in app.metric}["Requests"] == "new"
     assert "2 requests unpriced (400 tokens), not in the spend" in words(app)
-    assert "1 latency value over 3,600 s left out" in words(app)
+    assert "1 latency value beyond 0 to 3,600 s left out" in words(app)
 
 
 def test_demo_rows_are_called_that(perch: Perch, open_page: Open) -> None:

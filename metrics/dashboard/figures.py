@@ -96,7 +96,7 @@ def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
         with st.grid(6, min_column_width=148, gap="small"):
             _plain("Events", fmt.exact(held["events"]), f"first {_day(held['first_event_time'], filters)}")
             _plain("Newest event", _age(age), f"{_day(held['last_event_time'], filters)}")
-            _plain("Last hour", fmt.exact(held["events_last_hour"]), "events by their time")
+            _plain("Last hour", fmt.exact(held["events_last_hour"]), "events arrived")
             _plain("Quarantined", fmt.exact(held["quarantined_events"]), "rows refused")
             _plain("Unpriced", fmt.exact(held["unpriced_requests"]), f"{fmt.count(held['unpriced_tokens'])} tokens")
             _plain("Store", fmt.bytes_(store["bytes"]), f"{fmt.exact(store['row_count'])} rows")

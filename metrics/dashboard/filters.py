@@ -89,7 +89,7 @@ def resolve(
         start=start,
         end=end,
         now=now,
-        label="period" if values["range"] == "custom" else str(values["range"]),
+        label=f"{(end - start).days}d" if values["range"] == "custom" else str(values["range"]),
         timezone=zone_name,
         granularity=asked if asked in granularities(start, end) else _automatic(end - start),
         compare=values["compare"] == "on" and values["range"] != "all",

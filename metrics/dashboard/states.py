@@ -120,10 +120,10 @@ def left_out(totals: pd.Series) -> None:
 
 
 def odd_latencies(counts: pd.Series) -> list[str]:
-    """How many latencies are left out because they are over 3,600 s, and how many are not known."""
+    """How many latencies are left out because nobody can believe them, and how many are not known."""
     said = []
     if implausible := counts["implausible_latencies"]:
-        said.append(f"{fmt.plural(implausible, 'latency value')} over 3,600 s left out")
+        said.append(f"{fmt.plural(implausible, 'latency value')} beyond 0 to 3,600 s left out")
     if unknown := counts["unknown_latencies"]:
         said.append(f"{fmt.plural(unknown, 'request')} without a known latency")
     return said

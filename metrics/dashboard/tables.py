@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from metrics.dashboard import format as fmt
 
-ROW = 35
-"""Height of a table row in pixels."""
+FEW, TALL = 12, 400
+"""Tables of more than so many rows are so many pixels high and scroll; half a row shows that there are more."""
 
 cc = st.column_config
 
@@ -50,12 +51,12 @@ def show_models(table: pd.DataFrame, key: str) -> str | None:
         on_select="rerun",
         selection_mode="single-row",
         placeholder=fmt.UNKNOWN,
-        height=ROW * (min(len(table), 12) + 1) + (18 if len(table) > 12 else 3),
+        height=_height(table),
         alt="Usage by model",
         column_order=[*order, "success_rate", "total_tokens"],
         column_config={
             "model_name": cc.TextColumn("Model", pinned=True, width=170),
-            "total_cost": cc.NumberColumn("Cost", format="dollar", width=78),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=78),
             "share": _share("Share of cost", table["share"], 118),
             "change": cc.TextColumn("Δ cost", width=72, alignment="right"),
             "requests": cc.NumberColumn("Requests", format="localized", width=76),
@@ -89,10 +90,14 @@ def show_spend(usage: pd.DataFrame) -> None:
         [*columns, "total_prompt_tokens", "total_completion_tokens", "output", "unpriced_requests"],
         {
             "model_name": cc.TextColumn("Model", pinned=True, width=200),
-            "total_cost": cc.NumberColumn("Cost", format="dollar"),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"])),
             "requests": cc.NumberColumn("Requests", format="localized"),
-            "per_request": cc.NumberColumn("per request", format="$%.4f", help="Cost / priced requests"),
-            "per_success": cc.NumberColumn("per success", format="$%.4f", help="Cost / successful requests"),
+            "per_request": cc.NumberColumn(
+                "per request", format=_dollars(table["per_request"]), help="Cost / priced requests"
+            ),
+            "per_success": cc.NumberColumn(
+                "per success", format=_dollars(table["per_success"]), help="Cost / successful requests"
+            ),
             "per_million": cc.NumberColumn("per 1M tokens", format="$%.2f", help="Cost / priced tokens"),
             "total_prompt_tokens": cc.NumberColumn("Prompt tokens", format="compact"),
             "total_completion_tokens": cc.NumberColumn("Completion tokens", format="compact"),
@@ -147,8 +152,8 @@ def show_quarantine(rows: pd.DataFrame, zone: str) -> None:
         "Quarantined rows by reason",
         ["error", "column", "quarantined_events", "last_seen", "example"],
         {
-            "error": cc.TextColumn("Reason", width=200),
-            "column": cc.TextColumn("Column", width=90),
+            "error": cc.TextColumn("Reason", width=170),
+            "column": cc.TextColumn("Column", width=125),
             "quarantined_events": cc.NumberColumn("Rows", format="localized", width=50),
             "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=128),
             "example": cc.TextColumn("Example", width=300),
@@ -198,17 +203,28 @@ def show_events(rows: pd.DataFrame, zone: str) -> None:
     )
 
 
-def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dict[str, Any], most: int = 12) -> None:
-    """A table of at most `most` rows high; more scroll."""
+def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dict[str, Any]) -> None:
+    """A table."""
     st.dataframe(
         rows,
         hide_index=True,
         placeholder=fmt.UNKNOWN,
-        height=ROW * (min(len(rows), most) + 1) + 3,
+        height=_height(rows),
         alt=alternative,
         column_order=list(order),
         column_config=config,
     )
+
+
+def _dollars(costs: pd.Series) -> str:
+    """As many digits, from 2 to 6, as the smallest amount needs so as not to read as nothing."""
+    smallest = costs[costs > 0].min()
+    digits = 2 if pd.isna(smallest) else min(6, max(2, -math.floor(math.log10(smallest))))
+    return f"$%.{digits}f"
+
+
+def _height(rows: pd.DataFrame) -> int | Literal["content"]:
+    return "content" if len(rows) <= FEW else TALL
 
 
 def _share(label: str, shares: pd.Series, width: int) -> Any:

@@ -49,7 +49,15 @@ def time_axis(granularity: str) -> alt.X:
 
 def value_axis(field: str, labels: str, scale: alt.Scale | None = None) -> alt.Y:
     """Numbers up the left; `labels` is a Vega expression."""
-    axis = alt.Axis(tickCount=4, domain=False, ticks=False, gridOpacity=0.55, labelPadding=6, labelExpr=labels)
+    axis = alt.Axis(
+        tickCount=4,
+        tickMinStep=1 if labels == COUNT else alt.Undefined,
+        domain=False,
+        ticks=False,
+        gridOpacity=0.55,
+        labelPadding=6,
+        labelExpr=labels,
+    )
     return alt.Y(field, title=None, axis=axis, scale=scale or alt.Undefined)
 
 
