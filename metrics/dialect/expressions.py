@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final, Protocol
 
 from sqlglot import exp
 
 from metrics.dialect import functions
 from metrics.dialect.parsing import line_of
-from metrics.dialect.rules import NOTHING, NoRule, duck_type, literal_type, supertype
+from metrics.dialect.rules import FLOAT64, NOTHING, NoRule, duck_type, literal_type, supertype
 from metrics.dialect.scope import Relation, Scope
 from metrics.dialect.table import Call, Function, build, find
 from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
@@ -128,6 +129,8 @@ class Expressions:
         if alias is not None:
             return self.aliased(name, alias)
         found = self.scope.column(name, table)
+        if found is None and not table and name in ("nan", "inf", "NaN", "Inf"):
+            return Value(f"CAST('{name.lower()}' AS DOUBLE)", FLOAT64, name.lower(), constant=True)
         if found is None:
             raise NoRule(f"there is no column {f'{table}.{name}' if table else name}{self.known(table)}")
         return found.named(self.scope.shown_name(name, table)) if table else found
@@ -474,7 +477,11 @@ def _text_name(text: str) -> str:
 
 
 def _float_name(number: float) -> str:
-    return f"{number:.0f}." if number.is_integer() else repr(number).replace("e-0", "e-")
+    if number.is_integer() and abs(number) < 1e21:
+        return f"{number:.0f}."
+    if 1e-6 <= abs(number) < 1:
+        return f"{Decimal(repr(number)):f}"
+    return repr(number).replace("e-0", "e-").replace("e+", "e")
 
 
 def _type(text: str) -> Type:

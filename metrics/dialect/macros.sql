@@ -61,16 +61,24 @@ CREATE OR REPLACE MACRO ch_integer_text(s) AS
     CASE WHEN s IS NULL OR regexp_full_match(s, '[+-]?[0-9]+') THEN s
          ELSE error('Cannot parse ''' || s || ''' as an integer') END;
 CREATE OR REPLACE MACRO ch_try_integer_text(s) AS CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s END;
-CREATE OR REPLACE MACRO ch_float_text(x) AS
-    CASE WHEN x = trunc(x) AND abs(x) < 1e15 THEN CAST(CAST(x AS BIGINT) AS VARCHAR)
-         ELSE regexp_replace(CAST(x AS VARCHAR), 'e([+-])0*', 'e\1') END;
 CREATE OR REPLACE MACRO ch_decimal_text(s) AS
     CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END;
-CREATE OR REPLACE MACRO ch_bytes(s, first, last) AS decode(array_slice(encode(s), first, last));
+CREATE OR REPLACE MACRO ch_float_text(x) AS
+    CASE WHEN x = trunc(x) AND abs(x) < 1e15 THEN CAST(TRY_CAST(x AS BIGINT) AS VARCHAR)
+         WHEN isfinite(x) AND abs(x) >= 1e15 AND abs(x) < 1e21
+         THEN CAST(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 0)) AS VARCHAR)
+         WHEN abs(x) < 1 AND abs(x) >= 1e-6
+         THEN ch_decimal_text(CAST(TRY_CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 26)) AS VARCHAR))
+         ELSE replace(regexp_replace(CAST(x AS VARCHAR), 'e([+-])0*', 'e\1'), 'e+', 'e') END;
+-- From an offset that may lie before the text; a size below 0 leaves out as many at the end.
+CREATE OR REPLACE MACRO ch_slice(s, offset_, size) AS
+    CASE WHEN size IS NULL THEN substring(s, greatest(offset_, 0) + 1)
+         WHEN size >= 0 THEN substring(s, greatest(offset_, 0) + 1, greatest(size + least(offset_, 0), 0))
+         ELSE substring(s, greatest(offset_, 0) + 1, greatest(length(s) - greatest(offset_, 0) + size, 0)) END;
 CREATE OR REPLACE MACRO ch_substring(s, start, size) AS
     CASE WHEN start = 0 THEN ''
          WHEN strlen(s) = length(s) THEN
-             CASE WHEN size IS NULL THEN substring(s, start) ELSE substring(s, start, greatest(size, 0)) END
+             ch_slice(s, CASE WHEN start > 0 THEN start - 1 ELSE length(s) + start END, size)
          ELSE error('substring of text that is not ASCII counts bytes; use substringUTF8') END;
 CREATE OR REPLACE MACRO ch_left(s, n) AS
     CASE WHEN strlen(s) = length(s) THEN left(s, n) ELSE error('left of text that is not ASCII counts bytes; use leftUTF8') END;
@@ -82,6 +90,8 @@ CREATE OR REPLACE MACRO ch_position(s, needle) AS
     CAST(CASE WHEN strpos(s, needle) = 0 THEN 0 ELSE strlen(left(s, strpos(s, needle) - 1)) + 1 END AS UBIGINT);
 CREATE OR REPLACE MACRO ch_count_substrings(s, needle) AS
     CAST(CASE WHEN needle = '' THEN 0 ELSE (strlen(s) - strlen(replace(s, needle, ''))) // strlen(needle) END AS UBIGINT);
+CREATE OR REPLACE MACRO ch_replace_regexp(s, pattern, other, options) AS
+    CASE WHEN pattern = '' THEN s ELSE regexp_replace(s, pattern, other, options) END;
 CREATE OR REPLACE MACRO ch_replace_one(s, needle, other) AS
     CASE WHEN needle = '' OR strpos(s, needle) = 0 THEN s
          ELSE left(s, strpos(s, needle) - 1) || other || substring(s, strpos(s, needle) + length(needle)) END;
@@ -101,7 +111,9 @@ CREATE OR REPLACE MACRO ch_url_cutquerystring(s) AS regexp_replace(s, '\?[^#]*',
 CREATE OR REPLACE MACRO ch_json(s) AS CASE WHEN s <> '' THEN TRY(CAST(s AS JSON)) END;
 CREATE OR REPLACE MACRO ch_json_string(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         WHEN json_type(ch_json(s), path) = 'VARCHAR' THEN json_extract_string(ch_json(s), path) ELSE '' END;
+         WHEN coalesce(json_type(ch_json(s), path), 'NULL') = 'NULL' THEN ''
+         WHEN json_type(ch_json(s), path) = 'VARCHAR' THEN json_extract_string(ch_json(s), path)
+         ELSE CAST(json_extract(ch_json(s), path) AS VARCHAR) END;
 CREATE OR REPLACE MACRO ch_json_raw(s, path) AS
     CASE WHEN s IS NULL THEN NULL ELSE coalesce(CAST(json_extract(ch_json(s), path) AS VARCHAR), '') END;
 CREATE OR REPLACE MACRO ch_json_float(s, path) AS
@@ -110,9 +122,9 @@ CREATE OR REPLACE MACRO ch_json_float(s, path) AS
          THEN coalesce(TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE), 0) ELSE CAST(0 AS DOUBLE) END;
 CREATE OR REPLACE MACRO ch_json_int(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'VARCHAR')
-         THEN coalesce(TRY_CAST(ch_try_integer_text(json_extract_string(ch_json(s), path)) AS BIGINT), 0)
-         WHEN json_type(ch_json(s), path) = 'DOUBLE'
+         WHEN ch_try_integer_text(json_extract_string(ch_json(s), path)) IS NOT NULL
+         THEN coalesce(TRY_CAST(json_extract_string(ch_json(s), path) AS BIGINT), 0)
+         WHEN json_type(ch_json(s), path) IN ('DOUBLE', 'VARCHAR')
          THEN coalesce(TRY_CAST(trunc(TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE)) AS BIGINT), 0)
          ELSE CAST(0 AS BIGINT) END;
 CREATE OR REPLACE MACRO ch_json_uint(s, path) AS
@@ -122,8 +134,10 @@ CREATE OR REPLACE MACRO ch_json_uint(s, path) AS
          ELSE CAST(0 AS UBIGINT) END;
 CREATE OR REPLACE MACRO ch_json_bool(s, path) AS
     CASE WHEN s IS NULL THEN NULL
-         ELSE coalesce(json_type(ch_json(s), path) = 'BOOLEAN' AND json_extract_string(ch_json(s), path) = 'true', FALSE)
-    END;
+         WHEN json_type(ch_json(s), path) = 'BOOLEAN' THEN json_extract_string(ch_json(s), path) = 'true'
+         WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'DOUBLE')
+         THEN TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE) <> 0
+         ELSE FALSE END;
 CREATE OR REPLACE MACRO ch_json_has(s, path) AS (json_type(ch_json(s), path) IS NOT NULL);
 CREATE OR REPLACE MACRO ch_json_length(s, path) AS
     CASE WHEN s IS NULL THEN NULL

@@ -19,7 +19,7 @@ from metrics.dialect.rules import (
     supertype,
 )
 from metrics.dialect.table import Call, scalar
-from metrics.dialect.types import Type, array
+from metrics.dialect.types import Type, array, not_nullable
 from metrics.dialect.values import Value, cast, condition
 
 
@@ -69,8 +69,10 @@ def _same(call: Call, element: Value) -> str:
     return cast(element, common)
 
 
-@scalar("has", least=2)
+@scalar("has", least=2, keeps_null=True)
 def has(call: Call) -> Value:
+    if call[1].type.nullable and (_element(_array(call)).nullable or call[1].type.bare == NOTHING):
+        raise NoRule("has(array, NULL) needs the ClickHouse engine")
     sql = f"list_contains({_array(call).sql}, {_same(call, call[1])})"
     return condition(f"coalesce({sql}, FALSE)")
 
@@ -108,13 +110,15 @@ def reverse(call: Call) -> Value:
 
 @scalar("arrayDistinct")
 def distinct(call: Call) -> Value:
-    type_ = array(plain(_element(_array(call))))
+    type_ = array(not_nullable(_element(_array(call))).bare)
     return Value(f"ch_array_distinct({call[0].sql})", type_)
 
 
 @scalar("arrayUniq")
 def count_distinct(call: Call) -> Value:
-    return Value(f"CAST(len(list_distinct({_array(call).sql})) AS UINTEGER)", UINT32)
+    known = f"len(list_distinct({_array(call).sql}))"
+    null = f"CASE WHEN len(list_filter({call[0].sql}, lambda x: x IS NULL)) > 0 THEN 1 ELSE 0 END"
+    return Value(f"CAST({known} + {null} AS UINTEGER)", UINT32)
 
 
 @scalar("arrayCompact")
@@ -258,6 +262,8 @@ def cumulated(call: Call) -> Value:
 @scalar("cosineDistance", "L2Distance", "dotProduct", least=2)
 def distance(call: Call) -> Value:
     left, right = _array(call), _array(call, 1)
+    if not all(_element(each).is_float and not _element(each).nullable for each in (left, right)):
+        raise NoRule(f"{call.name} expects arrays of floats, found {left.type} and {right.type}")
     floats = array(FLOAT64)
     sides = f"{_as(left, floats)}, {_as(right, floats)}"
     name = {

@@ -53,6 +53,8 @@ def convert(value: Value, type_: Type) -> Value:
 
 
 def _array(value: Value, type_: Type) -> Value:
+    if value.type.bare.inner.bare == NOTHING:
+        return Value(f"CAST({value.sql} AS {duck_type(type_)})", type_, constant=value.constant)
     element = Value("x", value.type.bare.inner, "x")
     converted = convert(element, type_.bare.inner).sql
     return Value(f"list_transform({value.sql}, lambda x: {converted})", type_, constant=value.constant)
@@ -136,7 +138,10 @@ def _to_decimal(value: Value, source: Type, target: Type) -> str:
         return f"CAST(trunc({value.sql} * 1e{target.scale}) / 1e{target.scale} AS {duck})"
     if source.is_decimal and source.scale > target.scale:
         raise NoRule(f"converting {source} to {target} cuts digits; round() them first")
-    if source.is_number or source.is_text:
+    if source.is_text:
+        cut_text = f"regexp_replace({value.sql}, '(\\.[0-9]{{{target.scale}}})[0-9]+$', '\\1')"
+        return f"CAST({cut_text} AS {duck})"
+    if source.is_number:
         return f"CAST({value.number} AS {duck})"
     raise NoRule(f"converting {source} to {target} needs the ClickHouse engine")
 

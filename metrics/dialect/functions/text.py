@@ -6,7 +6,7 @@ from metrics.dialect.functions.conversion import to_text
 from metrics.dialect.rules import STRING, UINT64, NoRule, text_sql
 from metrics.dialect.table import Call, scalar
 from metrics.dialect.types import Type, array
-from metrics.dialect.values import Value, cast, condition
+from metrics.dialect.values import NOT_LITERAL, Value, cast, condition
 
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -165,6 +165,8 @@ def replace_one(call: Call) -> Value:
 @scalar("replaceRegexpAll", "replaceRegexpOne", "REGEXP_REPLACE", "regexp_replace", least=3)
 def replace_regexp(call: Call) -> Value:
     options = "s" if call.name == "replaceRegexpOne" else "gs"
+    if call[1].literal is NOT_LITERAL or call[1].literal == "":
+        return Value(f"ch_replace_regexp({_text(call)}, {_text(call, 1)}, {_text(call, 2)}, '{options}')", STRING)
     return Value(f"regexp_replace({_text(call)}, {_text(call, 1)}, {_text(call, 2)}, '{options}')", STRING)
 
 

@@ -251,17 +251,26 @@ _PARTS: Final = {
     "toISOYear": ("isoyear", UINT16),
     "toISOWeek": ("week", UINT8),
 }
-_PART_NAMES: Final = {"YEAR": "toYear", "MONTH": "toMonth", "DAY": "toDayOfMonth", "HOUR": "toHour"}
+_PART_NAMES: Final = {
+    "year": "toYear",
+    "quarter": "toQuarter",
+    "month": "toMonth",
+    "day": "toDayOfMonth",
+    "hour": "toHour",
+    "minute": "toMinute",
+    "second": "toSecond",
+}
 
 
 def _part(call: Call) -> Value:
     value = _moment(call)
-    unit, type_ = _PARTS[_PART_NAMES.get(call.name, call.name)]
+    unit, type_ = _PARTS[_PART_NAMES.get(call.name.lower(), call.name)]
     local = _local(value, zones.zone_argument(call, 1))
     return Value(f"CAST(date_part('{unit}', {local}) AS {duck_type(type_)})", type_)
 
 
-scalar(*_PARTS, *_PART_NAMES, most=2)(_part)
+scalar(*_PARTS, most=2)(_part)
+scalar(*_PART_NAMES, most=2, any_case=True)(_part)
 
 
 @scalar("toDayOfWeek", most=3)

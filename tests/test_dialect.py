@@ -1,0 +1,246 @@
+"""The compiler's refusals: what it does not know, or must not let through, it names with its place."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from metrics.dialect import MACROS, compile_expression, compile_query
+from metrics.dialect.rules import NoRule, arithmetic, supertype
+from metrics.dialect.types import TypeTextError, parse_type
+from metrics.errors import DefinitionError
+
+TABLES = {
+    "events": [
+        ("model", "String"),
+        ("cost", "Decimal(18, 9)"),
+        ("n", "UInt32"),
+        ("t", "DateTime"),
+        ("a", "Array(String)"),
+    ]
+}
+
+
+def refused(sql: str) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        compile_query(sql, TABLES, file="x.pipe", line=10)
+    assert str(caught.value).startswith("x.pipe:")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT\n  model,\n  windowFunnel(10)(t, n = 1)\nFROM events", "x.pipe:12: the function windowFunnel"),
+        ("SELECT model\nFROM events\nWHERE nope = 1", "x.pipe:12: there is no column nope; there are model, cost"),
+        ("SELECT * FROM nope", "x.pipe:10: there is no data source or pipe nope"),
+        ("SELECT * FROM events FINAL", "FINAL in FROM needs the ClickHouse engine"),
+        ("SELECT count() FROM events SAMPLE 0.1", "needs the ClickHouse engine"),
+        ("SELECT n FROM events ORDER BY n WITH FILL", "WITH FILL needs the ClickHouse engine"),
+        ("SELECT count() FROM events GROUP BY n WITH TOTALS", "TOTALS needs the ClickHouse engine"),
+        ("SELECT n FROM events LIMIT 1 WITH TIES", "WITH TIES"),
+        (
+            "SELECT n FROM events ANY LEFT JOIN events AS b ON events.n = b.n",
+            "ANY LEFT JOIN needs the ClickHouse engine",
+        ),
+        ("SELECT n FROM events ASOF JOIN events AS b ON events.n = b.n", "ASOF JOIN needs the ClickHouse engine"),
+        ("SELECT n FROM events SETTINGS join_use_nulls = 1", "SETTINGS join_use_nulls"),
+        ("SELECT n FROM events FORMAT JSON", "FORMAT needs"),
+        ("SELECT sumState(n) FROM events", "the combinator -State needs the ClickHouse engine"),
+        ("SELECT quantileTDigest(0.5)(n) FROM events", "the function quantileTDigest is not supported here"),
+        ("SELECT model + 1 FROM events", "plus of String and UInt8"),
+        ("SELECT model > 1 FROM events", "cannot compare model of type String"),
+        ("SELECT if(n, 1, 2) FROM events", "expects a condition of type UInt8, found UInt32"),
+        ("SELECT if(n = 1, n, 'x') FROM events", "there is no common type of UInt32 and String"),
+        ("SELECT if(n = 1, toInt64(1), 1.5) FROM events", "there is no common type of Int64 and Float64"),
+        ("SELECT n, n + 1 AS n2, n AS n2 FROM events", "two columns are named n2"),
+        ("SELECT toStartOfHour(t, 'Mars/Base') FROM events", "there is no time zone 'Mars/Base'"),
+        ("SELECT formatDateTime(t, '%Q') FROM events", "formatDateTime: %Q needs the ClickHouse engine"),
+        ("SELECT sum(n, n) FROM events", "sum expects 1 argument, found 2"),
+        ("SELECT quantile(2)(n) FROM events", "expects a literal level from 0 to 1"),
+        ("SELECT n FROM events UNION ALL SELECT n, t FROM events", "UNION ALL of queries with 1 and 2 columns"),
+        ("SELECT n FROM events LIMIT n", "LIMIT and OFFSET expect a whole number"),
+        ("SELECT n FROM events WHERE model", "expected a condition, found model of type String"),
+        ("SELECT e.n FROM events", "FROM has no e"),
+        ("SELECT n FROM events AS a JOIN events AS b ON a.n = b.n", "the column n is in a and b; say which"),
+        ("SELECT n FROM events WHERE n IN (SELECT n, t FROM events)", "IN expects a subquery with one column"),
+        ("SELECT row_number() FROM events", "is a window function and needs OVER"),
+        ("SELECT lower(model) OVER () FROM events", "lower is no aggregate function"),
+        ("SELECT n FROM", "SQL syntax"),
+        ("SELECT (n FROM events", "SQL syntax"),
+        ("SELECT 'n FROM events", "SQL syntax"),
+        ("SELECT n FROM events; SELECT 1", "expected one SELECT statement"),
+        ("", "expected one SELECT statement"),
+    ],
+)
+def test_refusals(sql: str, message: str) -> None:
+    assert message in refused(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE events",
+        "INSERT INTO events SELECT * FROM events",
+        "CREATE TABLE x AS SELECT 1",
+        "ATTACH '/tmp/x.db'",
+        "COPY events TO '/tmp/x'",
+        "PRAGMA database_list",
+        "SET memory_limit = '1GB'",
+        "SELECT * FROM '/etc/passwd'",
+        'SELECT * FROM "/etc/passwd"',
+        "SELECT * FROM `data.parquet`",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_parquet('x')",
+        "SELECT * FROM file('/etc/passwd')",
+        "SELECT * FROM url('http://127.0.0.1/')",
+        "SELECT * FROM s3('http://127.0.0.1/')",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM duckdb_settings()",
+        "SELECT * FROM duckdb_tables",
+        "SELECT * FROM information_schema.tables",
+        "SELECT * FROM system.tables",
+        "SELECT * FROM sqlite_master",
+        "SELECT * FROM pg_catalog.pg_tables",
+        "SELECT * FROM perch_tokens",
+        "SELECT * FROM main.events",
+        "SELECT * FROM merge('.*')",
+        "SELECT * FROM remote('127.0.0.1', events)",
+        "SELECT read_text('/etc/passwd')",
+        "SELECT getenv('HOME')",
+        "SELECT current_setting('memory_limit')",
+        "SELECT query('SELECT 1')",
+        "SELECT * FROM query('SELECT 1')",
+        "SELECT * FROM query_table('events')",
+        "SELECT ch_local(t, 'UTC') FROM events",
+        "SELECT error('x')",
+        "SELECT nextval('x')",
+        "SELECT model FROM events WHERE EXISTS (SELECT * FROM read_csv('/etc/passwd'))",
+        "WITH x AS (SELECT * FROM duckdb_settings()) SELECT * FROM x",
+        "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+        "SELECT * FROM events PIVOT (sum(n) FOR model IN ('a'))",
+        "DESCRIBE events",
+        "SHOW TABLES",
+        "EXPLAIN SELECT 1",
+        "SELECT * FROM events INTO OUTFILE '/tmp/x'",
+        "SELECT dictGet('d', 'a', 1)",
+        "SELECT sleep(3)",
+        "SELECT COLUMNS('.*') FROM events",
+        "SELECT $1",
+        "SELECT ?",
+        "SELECT @@version",
+        "SELECT {p0:Identifier} FROM events",
+        "SELECT * FROM {p0:Identifier}",
+        "SELECT {p0; DROP TABLE events:String}",
+    ],
+)
+def test_nothing_but_the_given_tables(sql: str) -> None:
+    refused(sql)
+
+
+@pytest.mark.parametrize(
+    "text", ["x' OR '1' = '1", "\\' OR 1 = 1 --", "'; DROP TABLE events; --", "\x00", "$p0", "a\\"]
+)
+def test_a_literal_stays_a_literal(text: str) -> None:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    connection = duckdb.connect()
+    assert connection.execute(compile_query(f"SELECT '{escaped}' AS x", {}).sql).fetchone() == (text,)
+
+
+def test_what_a_query_reads() -> None:
+    compiled = compile_query("WITH x AS (SELECT n FROM events) SELECT * FROM x WHERE n IN (SELECT 1)", TABLES)
+    assert compiled.tables == {"events"}
+    assert compiled.columns == (("n", "UInt32"),)
+
+
+def test_nodes_are_read_by_name_and_errors_name_their_line() -> None:
+    compiled = compile_query(
+        "SELECT t2 FROM second",
+        TABLES,
+        nodes={"first": "SELECT n FROM events", "second": "SELECT n * 2 AS t2 FROM first"},
+    )
+    assert compiled.columns == (("t2", "UInt64"),)
+    with pytest.raises(DefinitionError, match=r"x\.pipe:8: there is no column nope"):
+        compile_query("SELECT 1", TABLES, nodes={"first": ("SELECT n,\n nope FROM events", 7)}, file="x.pipe", line=20)
+
+
+def test_a_zone_from_a_parameter_is_in_the_type() -> None:
+    compiled = compile_query("SELECT toStartOfHour(t, {p0:String}) AS h FROM events", TABLES)
+    assert compiled.described({"p0": "Europe/Madrid"}) == (("h", "DateTime('Europe/Madrid')"),)
+
+
+@pytest.mark.parametrize(
+    ("expression", "type_", "expected"),
+    [
+        ("n + 1", "UInt32", 6),
+        ("''", "String", ""),
+        ("0", "Float32", 0.0),
+        ("[]", "Array(String)", []),
+        ("false", "Bool", False),
+        ("concat(model, '!')", "String", "m!"),
+        ("NULL", "Nullable(String)", None),
+        ("toYYYYMM(toDate('2025-02-03'))", "UInt32", 202502),
+    ],
+)
+def test_expressions(expression: str, type_: str, expected: object) -> None:
+    connection = duckdb.connect()
+    connection.execute(MACROS)
+    connection.execute("CREATE TABLE x AS SELECT 'm' AS model, CAST(5 AS UINTEGER) AS n")
+    sql = compile_expression(expression, [("model", "String"), ("n", "UInt32")], type_)
+    assert connection.execute(f"SELECT {sql} FROM x").fetchone() == (expected,)
+
+
+@pytest.mark.parametrize(
+    "expression", ["", "1, 2", "n; DROP TABLE x", "SELECT 1", "nope", "1 FROM events", "1 WHERE 1"]
+)
+def test_what_is_no_expression(expression: str) -> None:
+    with pytest.raises(DefinitionError):
+        compile_expression(expression, [("n", "UInt32")])
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Nullable( Decimal(18,9) )", "Nullable(Decimal(18, 9))"),
+        ("Decimal64(4)", "Decimal(18, 4)"),
+        ("Array(LowCardinality(Nullable(String)))", "Array(LowCardinality(Nullable(String)))"),
+        ("Map(String, Array(UInt8))", "Map(String, Array(UInt8))"),
+        ("DateTime64(3,'UTC')", "DateTime64(3, 'UTC')"),
+        ("Tuple(a String, b UInt8)", "Tuple(a String, b UInt8)"),
+        ("Enum8('a'=1,'b'=2)", "Enum8('a' = 1, 'b' = 2)"),
+    ],
+)
+def test_types(text: str, written: str) -> None:
+    assert str(parse_type(text)) == written
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Strng", "Array", "Array(", "Decimal(1,2,3)", "Nullable()", "String x", "DateTime64"]
+)
+def test_what_is_no_type(text: str) -> None:
+    with pytest.raises(TypeTextError):
+        parse_type(text)
+
+
+@pytest.mark.parametrize(
+    ("operator", "left", "right", "expected"),
+    [
+        ("plus", "UInt8", "UInt8", "UInt16"),
+        ("plus", "UInt32", "Int64", "Int64"),
+        ("minus", "UInt64", "UInt64", "Int64"),
+        ("multiply", "Float32", "UInt8", "Float64"),
+        ("divide", "UInt8", "UInt8", "Float64"),
+        ("intDiv", "UInt32", "Int8", "Int32"),
+        ("plus", "Decimal(18, 9)", "UInt8", "Decimal(18, 9)"),
+        ("multiply", "Decimal(18, 9)", "Decimal(18, 4)", "Decimal(18, 13)"),
+    ],
+)
+def test_arithmetic_types(operator: str, left: str, right: str, expected: str) -> None:
+    assert str(arithmetic(operator, parse_type(left), parse_type(right))) == expected
+
+
+def test_types_without_a_common_one() -> None:
+    for left, right in (("UInt64", "Int8"), ("String", "UInt8"), ("Decimal(18, 9)", "Float64"), ("Int64", "Float64")):
+        with pytest.raises(NoRule):
+            supertype([parse_type(left), parse_type(right)])

@@ -1,0 +1,86 @@
+"""Parity is the contract: one query on DuckDB, as the compiler writes it, and on ClickHouse, as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metrics.datafiles import load_folder
+from tests.parity import data, pipes
+from tests.parity.engines import Engines, differences
+
+pytestmark = pytest.mark.clickhouse
+
+PROJECT = load_folder(Path(__file__).resolve().parent.parent / "metrics")
+TEXT = (Path(__file__).parent / "parity" / "queries.sql").read_text(encoding="utf-8")
+QUERIES = [
+    query.strip()
+    for query in "\n".join(line for line in TEXT.split("\n") if not line.startswith("--")).split(";\n")
+    if query.strip()
+]
+
+BOUND = [
+    ("SELECT count() FROM events WHERE model = {p0:String}", {"p0": "gpt-4"}),
+    ("SELECT count() FROM events WHERE model IN {p0:Array(String)}", {"p0": ["gpt-4", "it's", ""]}),
+    ("SELECT count() FROM events WHERE prompt_tokens IN {p0:Array(Int32)}", {"p0": [37, 74]}),
+    ("SELECT count() FROM events WHERE user NOT IN {p0:Array(String)}", {"p0": ["ann"]}),
+    ("SELECT count() FROM events WHERE event_time >= {p0:String} AND day < {p1:String}",
+     {"p0": "2025-11-02 08:00:00", "p1": "2025-06-01"}),
+    ("SELECT delta FROM events ORDER BY delta DESC LIMIT {p0:Int32} OFFSET {p1:Int32}", {"p0": 3, "p1": 2}),
+    ("SELECT {p0:String} AS a, {p1:Int32} + 1 AS b, {p2:Float64} AS c, {p3:Array(String)} AS d",
+     {"p0": "a'b\\c\td\n", "p1": 5, "p2": 0.25, "p3": ["x'y", "\\"]}),
+    ("SELECT toStartOfHour(event_time, {p0:String}) AS h, toString(h, {p0:String}) AS t, timezoneOffset(h) AS o "
+     + "FROM events ORDER BY delta", {"p0": "America/Los_Angeles"}),
+    ("SELECT toDate(event_time, {p0:String}) AS d, count() AS c FROM events GROUP BY d ORDER BY d",
+     {"p0": "Asia/Tokyo"}),
+    ("SELECT quantile(0.5)(delta) AS q FROM events WHERE delta > {p0:Int64}", {"p0": -5}),
+    ("SELECT now() - INTERVAL {p0:Int32} DAY < now() AS before", {"p0": 3}),
+    ("SELECT model, count() AS c FROM events GROUP BY model HAVING c >= {p0:UInt8} ORDER BY c DESC, model",
+     {"p0": 5}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    both = Engines()
+    both.add("events", data.EVENTS, data.ROWS)
+    both.add("prices", data.PRICES, data.PRICE_ROWS)
+    both.add("none", data.EVENTS, [])
+    source = PROJECT.datasources["llm_events"]
+    both.add("llm_events", [(column.name, column.type) for column in source.columns], pipes.rows_of(source))
+    columns = pipes.quarantine_columns(source)
+    row = [None] * len(source.columns) + [["cost"], ["value 'x' on column 'cost' is not Decimal"], None, pipes.START]
+    both.add("llm_events_quarantine", columns, [row, row])
+    yield both
+    both.close()
+
+
+def test_there_are_enough_queries() -> None:
+    assert len(QUERIES) >= 190
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_queries(engines: Engines, query: str) -> None:
+    found = differences(engines.on_duckdb(query), engines.on_clickhouse(query), ordered="ORDER BY" in query.upper())
+    assert not found
+
+
+@pytest.mark.parametrize(("query", "values"), BOUND)
+def test_bound_values(engines: Engines, query: str, values: dict[str, object]) -> None:
+    ours, theirs = engines.on_duckdb(query, values), engines.on_clickhouse(query, values)
+    assert not differences(ours, theirs, ordered="ORDER BY" in query)
+
+
+@pytest.mark.parametrize("name", sorted(PROJECT.pipes))
+def test_shipped_pipes(engines: Engines, name: str) -> None:
+    pipe = PROJECT.pipes[name]
+    columns = frozenset(column.name for column in PROJECT.datasources["llm_events"].columns)
+    for request in pipes.REQUESTS:
+        statement = pipes.Statement(pipe, request, columns)
+        theirs = engines.on_clickhouse(statement.whole, statement.values)
+        ours = engines.on_duckdb(
+            statement.last, statement.values, nodes=statement.nodes, file=pipe.path.name, line=statement.line
+        )
+        assert not differences(ours, theirs, ordered=True), request
