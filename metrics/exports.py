@@ -90,20 +90,6 @@ class Exporter:
         return folder / f"{source.name}.parquet"
 
 
-def month_of(source: Source) -> str:
-    """The SQL that gives a row's month as YYYY-MM; '' for a table that is not partitioned by month."""
-    return f"strftime({quoted(source.month_column)}, '%Y-%m')" if source.month_column else "''"
-
-
-def mark_changed(connection: Connection, source: Source, condition: str, seq: int) -> None:
-    """Note the months of the rows that `condition` (DuckDB SQL) names, in the transaction that changes them."""
-    connection.execute(
-        f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {month_of(source)}, ?::UBIGINT "
-        f"FROM rows.{quoted(source.name)} WHERE {condition}",
-        [source.name, seq],
-    )
-
-
 def _changed(cursor: Connection, source: Source) -> tuple[int, list[str], int]:
     """The last commit number in the table, the months changed since the mark, and the last mark of a changed month."""
     table = f"rows.{quoted(source.name)}"
@@ -111,7 +97,7 @@ def _changed(cursor: Connection, source: Source) -> tuple[int, list[str], int]:
     marked = _number(cursor, "SELECT max(seq) FROM internal.changed_months WHERE datasource = $name", source)
     last = _number(cursor, f"SELECT max(_seq) FROM {table} WHERE $name = $name", source)
     months = cursor.execute(
-        f"SELECT DISTINCT {month_of(source)} AS month FROM {table} WHERE _seq > $since "
+        f"SELECT DISTINCT {source.month} AS month FROM {table} WHERE _seq > $since "
         "UNION SELECT month FROM internal.changed_months WHERE datasource = $name ORDER BY month",
         {"since": since, "name": source.name},
     ).fetchall()
@@ -124,7 +110,7 @@ def _number(cursor: Connection, sql: str, source: Source) -> int:
 
 
 def _copy(cursor: Connection, source: Source, month: str, path: Path) -> int:
-    condition = f"{month_of(source)} = '{month}'"
+    condition = f"{source.month} = '{month}'"
     if month:  # the range prunes row groups, which the text does not
         first = f"DATE '{month}-01'"
         column = quoted(source.month_column)

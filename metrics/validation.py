@@ -9,7 +9,7 @@ things are looked at again after the first road, because msgspec is laxer there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,11 +36,14 @@ QUARANTINE_EXTRA = (
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a data source as validation needs it; `path` are the keys from the JSON object to the value."""
+    """A column of a data source as validation needs it.
+
+    `path` are the keys from the JSON object to the value, None for a column that only files fill, by its name.
+    """
 
     name: str
     type: ColumnType
-    path: tuple[str, ...]
+    path: tuple[str, ...] | None
     optional: bool
 
 
@@ -76,7 +79,7 @@ class Validator:
     """Decodes and checks rows of one data source."""
 
     def __init__(self, source: DataSource) -> None:
-        self.fields = tuple(_field(column) for column in source.columns if column.jsonpath is not None)
+        self.fields = tuple(_field(column) for column in source.columns)
         self._read = _struct_decoder(self.fields)
         self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.type.decode is datetime]
 
@@ -106,7 +109,9 @@ class Validator:
         columns: dict[str, pa.Array] = {}
         coerced = list(zip(*rows.coerced, strict=True)) if rows.coerced else [()] * len(self.fields)
         for at, item in enumerate(self.fields):
-            read = list(map(attrgetter(f"f{at}"), rows.structs))
+            read = (
+                list(map(attrgetter(f"f{at}"), rows.structs)) if item.path is not None else [None] * len(rows.structs)
+            )
             if read.count(None) < len(read) or coerced[at].count(None) < len(coerced[at]):
                 parts = [self._read_array(item, read, rows.lines), item.type.to_arrow(coerced[at])]
                 columns[item.name] = pa.concat_arrays([part for part in parts if len(part)])
@@ -117,7 +122,7 @@ class Validator:
             return item.type.to_arrow(values)
 
         def exactly(row: int) -> object:
-            return item.type.coerce(_at_path(_ANY.decode(lines[row]), item.path))
+            return item.type.coerce(_at_path(_ANY.decode(lines[row]), item.path or ()))
 
         return decimal_array(values, item.type.arrow, exactly)
 
@@ -138,14 +143,16 @@ class Validator:
             reason = f"line {number} is not a JSON object ({error}): {text[:_SHOWN]}"
             rows.bad.append(BadRow({}, [], [reason]))
             return
-        self.coerce(record, rows)
+        self._coerce([None if item.path is None else _at_path(record, item.path) for item in self.fields], rows)
 
-    def coerce(self, record: dict[str, Any], rows: Rows) -> None:
-        """Add one decoded record to `rows`, as a good row or as a bad one with every bad column named."""
+    def coerce(self, record: Mapping[str, Any], rows: Rows) -> None:
+        """Add one record of a file, its values by column name, to `rows`, as a good row or as a bad one."""
+        self._coerce([record.get(item.name) for item in self.fields], rows)
+
+    def _coerce(self, raw: Sequence[Any], rows: Rows) -> None:
         values: list[object] = []
         columns: list[str] = []
         reasons: list[str] = []
-        raw = [_at_path(record, item.path) for item in self.fields]
         for item, value in zip(self.fields, raw, strict=True):
             try:
                 values.append(_coerced(item, value))
@@ -180,7 +187,9 @@ def _coerced(item: Field, value: object) -> object:
 
 def _field(column: Any) -> Field:
     kind = parse_type(column.type)
-    keys = tuple(part for part in column.jsonpath.removeprefix("$").split(".") if part)
+    keys = None
+    if column.jsonpath is not None:
+        keys = tuple(part for part in column.jsonpath.removeprefix("$").split(".") if part)
     return Field(column.name, kind, keys, kind.nullable or column.default is not None)
 
 
@@ -209,16 +218,19 @@ def _read_object(line: bytes) -> dict[str, Any]:
 
 def _struct_decoder(fields: Sequence[Field]) -> Callable[[bytes], Any]:
     """A decoder of one line into a struct f0, f1, ..., or one that refuses all where msgspec cannot read the schema."""
-    paths = [item.path for item in fields]
+    sent = [(f"f{at}", item, item.path) for at, item in enumerate(fields) if item.path is not None]
+    paths = [path for _, _, path in sent]
     if any(len(path) != 1 or path[0].endswith("[:]") for path in paths) or len(set(paths)) != len(paths):
         return _refuse
-    if any(item.type.decode is None for item in fields):
+    if any(item.type.decode is None for _, item, _ in sent) or any(
+        item.path is None and not item.optional for item in fields
+    ):
         return _refuse
     members: list[Any] = []
-    renamed = {f"f{at}": item.path[0] for at, item in enumerate(fields)}
-    for at, item in enumerate(fields):
+    renamed = {name: path[0] for name, _, path in sent}
+    for name, item, _ in sent:
         kind = item.type.decode
-        members.append((f"f{at}", kind | None, None) if item.optional else (f"f{at}", kind))
+        members.append((name, kind | None, None) if item.optional else (name, kind))
     struct = msgspec.defstruct("Row", members, rename=renamed, kw_only=True, gc=False)
     return msgspec.json.Decoder(struct).decode
 

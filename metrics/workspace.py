@@ -60,6 +60,11 @@ class Source:
         match = re.fullmatch(r"toYYYYMM\(\s*`?(\w+)`?\s*\)", self.definition.engine.partition_key.strip())
         return match[1] if match else ""
 
+    @property
+    def month(self) -> str:
+        """The SQL that gives a row's month as YYYY-MM; '' for a table that is not partitioned by month."""
+        return f"strftime({quoted(self.month_column)}, '%Y-%m')" if self.month_column else "''"
+
     @cached_property
     def time_column(self) -> str:
         """The column that says when a row happened: the first time in the sorting key; "" without one."""

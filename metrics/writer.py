@@ -194,6 +194,22 @@ class Writer:
                 if batch.claim is not None:
                     keep_answer(connection, batch.claim, batch.result)
 
+    def replace(self, source: Source, rows: Rows, *, import_id: str) -> Future[Counts]:
+        """Put `rows` in the place of all rows of a data source: readers see the old ones or the new ones."""
+
+        def swap(connection: Connection) -> Counts:
+            remove(connection, source, "true", self._seq)
+            batch = _Batch(source=source, checked=rows, import_id=import_id)
+            self._insert(connection, [batch])
+            counts: Counts = batch.result
+            return counts
+
+        return self._put(_Task(len(rows.bad) + rows.good, run=swap))
+
+    def remove(self, source: Source, condition: str) -> Future[int]:
+        """Delete the rows for which `condition` (DuckDB SQL) holds; the future has their number."""
+        return self._put(_Task(run=lambda connection: remove(connection, source, condition, self._seq)))
+
     def _insert_good(self, connection: Connection, source: Source, parts: list[Rows]) -> list[int]:
         """Write the good rows of several bodies, sorted; returns how many of each were duplicates."""
         rows = merged(parts)
@@ -205,6 +221,18 @@ class Writer:
             batch = batch.filter(pa.array(~repeated))
         connection.execute(source.insert(frozenset(batch.column_names)), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts)[repeated], minlength=len(parts))]
+
+
+def remove(connection: Connection, source: Source, condition: str, seq: int) -> int:
+    """Delete rows inside a transaction, and note their months for the next export; returns how many."""
+    table = f"rows.{quoted(source.name)}"
+    connection.execute(
+        f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT FROM {table} "
+        f"WHERE {condition}",
+        [source.name, seq],
+    )
+    deleted = connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchone()
+    return int(deleted[0]) if deleted else 0
 
 
 def merged(parts: list[Rows]) -> Rows:

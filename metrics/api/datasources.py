@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from metrics import events, ingest, mutations
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.errors import BadRequest
 from metrics.exports import ExportedMonth
-from metrics.mutations import delete_rows
 from metrics.workspace import Source
+
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 
 blueprint = Blueprint("datasources", __name__)
 
@@ -31,16 +34,74 @@ def describe_datasource(name: str) -> Response:
     return jsonify({**_described(source), "exports": [_month(month) for month in perch().exporter.months(source)]})
 
 
+@blueprint.post("/v0/datasources")
+def import_file() -> Response:
+    """Append a file's rows, or replace all rows by them (`mode`); answers when it is done."""
+    name, mode = request.args.get("name", ""), request.args.get("mode", "create")
+    if mode not in ("append", "replace"):
+        raise BadRequest(f"mode={mode} is not supported; data sources are made by files, so use append or replace.")
+    if mode == "append":
+        require("DATASOURCES:APPEND", name)
+    else:
+        require_admin()
+    source = perch().workspace.source(name)
+    data = _uploaded()
+    delimiter = request.args.get("dialect_delimiter", ",")
+    rows = mutations.read_upload(source, data, request.args.get("format", "csv").lower(), delimiter)
+    if mode == "append":
+        counts = mutations.append(perch().writer, source, rows, len(data))
+    else:
+        counts = mutations.replace(perch().writer, source, rows)
+    return jsonify({**ingest.answer(source, counts), "datasource": {"name": source.name}})
+
+
+def _uploaded() -> bytes:
+    """The bytes of the one file of a multipart body, whatever its field is called, or of the raw body."""
+    if "url" in request.args or (request.mimetype == "application/x-www-form-urlencoded" and "url" in request.form):
+        raise BadRequest("Import by URL is not supported; send the file itself.")
+    if request.mimetype == "multipart/form-data":
+        file = next(iter(request.files.values()), None)
+        if file is None:
+            raise BadRequest("The multipart body has no file; send one, as in curl -F csv=@FILE.")
+        data = file.read()
+    else:
+        data = request.get_data(parse_form_data=False)
+    zipped = data.startswith(GZIP)
+    encoding = "gzip" if zipped else "" if data.startswith(PARQUET) else request.headers.get("Content-Encoding", "")
+    return events.decompress(data, encoding, perch().settings.max_body)
+
+
+@blueprint.post("/v0/datasources/<name>/truncate")
+def truncate(name: str) -> Response:
+    """Delete every row; 205 without a body when it is done."""
+    require_admin()
+    mutations.truncate(perch().writer, perch().workspace.source(name))
+    return Response(status=205)
+
+
 @blueprint.post("/v0/datasources/<name>/delete")
 def delete(name: str) -> Response:
-    """Delete the rows that the form field `delete_condition` names; answers when it is done."""
+    """Delete the rows that `delete_condition` names; with `dry_run=true` only count them. Answers when it is done."""
     require_admin()
     source = perch().workspace.source(name)
     condition = request.values.get("delete_condition", "")
     if not condition.strip():
         raise BadRequest("The form field 'delete_condition' is missing: it names the rows, as in environment = 'demo'.")
-    deleted = delete_rows(perch().writer, source, condition)
-    return jsonify(status="done", rows_deleted=deleted, delete_condition=condition)
+    if request.values.get("dry_run", "").lower() in ("true", "1"):
+        seconds = perch().settings.query_timeout.total_seconds()
+        rows = mutations.count_matching(perch().store, source, condition, seconds)
+        return jsonify(status="done", rows_to_be_deleted=rows, delete_condition=condition)
+    deleted = mutations.delete(perch().writer, source, condition)
+    return jsonify(_job(name, condition, deleted))
+
+
+def _job(name: str, condition: str, deleted: int) -> dict[str, Any]:
+    """The answer as Tinybird's clients read it: a job, which is done already."""
+    job = {"kind": "delete_data", "status": "done", "datasource": {"name": name}, "rows_affected": deleted}
+    identity = str(uuid.uuid4())
+    url = f"{request.host_url}v0/jobs/{identity}"
+    said = {"id": identity, "job_id": identity, "delete_id": identity, "job_url": url, "status": "done", "job": job}
+    return {**said, "rows_deleted": deleted, "delete_condition": condition}
 
 
 @blueprint.post("/v0/exports")
