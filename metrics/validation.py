@@ -81,7 +81,7 @@ class Validator:
     def __init__(self, source: DataSource) -> None:
         self.fields = tuple(_field(column) for column in source.columns)
         self._read = _struct_decoder(self.fields)
-        self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.type.decode is datetime]
+        self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.path and item.type.decode is datetime]
 
     def decode(self, lines: Iterable[tuple[int, bytes]], *, long_fractions: bool = False) -> Rows:
         """Check numbered lines, each one JSON object; blank lines are passed over.
