@@ -68,6 +68,7 @@ def errors(rows: client.Rows, filters: Filters) -> None:
         alternative="Failed calls over time by error",
         most=5,
         width=32,
+        height=170,
     )
     return None
 
@@ -84,7 +85,7 @@ def tokens(series: pd.DataFrame, filters: Filters) -> None:
         measure="tokens",
         ranked=list(names.values()),
         alternative="Prompt and completion tokens over time",
-        height=260,
+        height=182,
     )
 
 

@@ -93,10 +93,10 @@ def show_spend(usage: pd.DataFrame) -> None:
             "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"])),
             "requests": cc.NumberColumn("Requests", format="localized"),
             "per_request": cc.NumberColumn(
-                "per request", format=_dollars(table["per_request"]), help="Cost / priced requests"
+                "per request", format=_dollars(table["per_request"], 6), help="Cost / priced requests"
             ),
             "per_success": cc.NumberColumn(
-                "per success", format=_dollars(table["per_success"]), help="Cost / successful requests"
+                "per success", format=_dollars(table["per_success"], 6), help="Cost / successful requests"
             ),
             "per_million": cc.NumberColumn("per 1M tokens", format="$%.2f", help="Cost / priced tokens"),
             "total_prompt_tokens": cc.NumberColumn("Prompt tokens", format="compact"),
@@ -216,10 +216,10 @@ def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dic
     )
 
 
-def _dollars(costs: pd.Series) -> str:
-    """As many digits, from 2 to 6, as the smallest amount needs so as not to read as nothing."""
+def _dollars(costs: pd.Series, most: int = 4) -> str:
+    """As many digits, from 2 to `most`, as the smallest amount needs so as not to read as nothing."""
     smallest = costs[costs > 0].min()
-    digits = 2 if pd.isna(smallest) else min(6, max(2, -math.floor(math.log10(smallest))))
+    digits = 2 if pd.isna(smallest) else min(most, max(2, -math.floor(math.log10(smallest))))
     return f"$%.{digits}f"
 
 

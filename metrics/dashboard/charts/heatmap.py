@@ -75,7 +75,7 @@ def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, l
         field, title, values = "ratio:Q", "p95 against the model's own median", [0.5, 1, 2]
     colour = alt.Color(field, scale=scale, legend=_gradient(title, values))
     opacity = alt.Opacity("trust:Q", scale=None, legend=None)
-    return _grid(names, labels, colour, tips, 22 * len(names) + 90, look, opacity)
+    return _grid(names, labels, colour, tips, 22 * len(names), look, opacity)
 
 
 @lru_cache(maxsize=4)
@@ -83,7 +83,7 @@ def _week_spec(look: Theme) -> parts.Spec:
     tips = [alt.Tooltip("when:N", title="Hour"), alt.Tooltip("requests:Q", title="Requests", format=",")]
     scale = alt.Scale(range=[look.calm, look.series[0]], zero=True)
     colour = alt.Color("requests:Q", scale=scale, legend=_gradient("Requests", None))
-    return _grid(DAYS, [f"{hour:02d}" for hour in range(24)], colour, tips, 260, look)
+    return _grid(DAYS, [f"{hour:02d}" for hour in range(24)], colour, tips, 182, look)
 
 
 def _gradient(title: str, values: list[float] | None) -> alt.Legend:

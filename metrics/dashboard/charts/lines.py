@@ -22,7 +22,7 @@ FEW = 20
 PERCENTILES = ("p50", "p95", "p99")
 
 
-def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 300) -> None:
+def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240) -> None:
     """p50, p95 and p99 of the latency of successful calls, with the bands between them."""
     frame = timeline.complete(rows, timeline.buckets(filters))
     frame = frame.rename(columns={f"{name}_latency": name for name in PERCENTILES})
@@ -34,7 +34,7 @@ def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 300
     parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
 
-def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str, height: int = 300) -> None:
+def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str, height: int = 240) -> None:
     """The share of calls that succeeded; buckets of `FEW` calls or more below the objective are marked."""
     frame = timeline.complete(rows, timeline.buckets(filters, granularity))
     frame["objective"] = OBJECTIVE

@@ -83,8 +83,12 @@ def named(chart: alt.Chart, name: str) -> alt.Chart:
 
 
 def framed(layers: Sequence[alt.Chart], height: int, look: Theme, right: int = 8) -> Spec:
-    """The finished spec of these layers, without data."""
+    """The finished spec of these layers, without data.
+
+    `height` is that of the plot alone: a legend of many lines on a phone must not take it away.
+    """
     shape = alt.layer(*layers).properties(height=height, padding={"left": 4, "right": right, "top": 6, "bottom": 2})
+    shape = shape.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     shape = shape.configure_view(strokeWidth=0)
     shape = shape.configure_axis(labelColor=look.ink, titleColor=look.ink, labelFontSize=11)
     spec: Spec = shape.configure_legend(

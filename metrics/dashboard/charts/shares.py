@@ -14,7 +14,7 @@ from metrics.dashboard.charts.theme import Theme, theme
 MOST = 10
 
 
-def draw(rows: pd.DataFrame, *, column: str, measure: str, key: str, height: int = 320) -> None:
+def draw(rows: pd.DataFrame, *, column: str, measure: str, key: str) -> None:
     """The `MOST` largest values of `column` by `measure`, each with its number and its share of all."""
     totals = rows.groupby(column)[measure].sum(min_count=1).dropna().sort_values(ascending=False, kind="stable")
     whole = totals.sum()
@@ -26,11 +26,11 @@ def draw(rows: pd.DataFrame, *, column: str, measure: str, key: str, height: int
     pairs = zip(frame["value"], frame["share"], strict=True)
     frame["text"] = [f"{text(value)} · {share:.0%}" for value, share in pairs]
     frame["full"] = top.index
-    parts.show(_spec(tuple(frame["name"]), height, theme()), key, f"Largest shares by {column}", bars=frame)
+    parts.show(_spec(tuple(frame["name"]), theme()), key, f"Largest shares by {column}", bars=frame)
 
 
 @lru_cache(maxsize=128)
-def _spec(names: tuple[str, ...], height: int, look: Theme) -> parts.Spec:
+def _spec(names: tuple[str, ...], look: Theme) -> parts.Spec:
     y = alt.Y("name:N", sort=list(names), title=None, axis=None, scale=alt.Scale(paddingInner=0.25))
     x = alt.X("value:Q", title=None, axis=None, scale=alt.Scale(zero=True, nice=False))
     tips = [alt.Tooltip("full:N", title="Name"), alt.Tooltip("text:N", title="Amount")]
@@ -41,4 +41,4 @@ def _spec(names: tuple[str, ...], height: int, look: Theme) -> parts.Spec:
         x=alt.value("width"), text="text:N"
     )
     layers = [parts.named(bars, "bars"), parts.named(left, "names"), parts.named(right, "amounts")]
-    return parts.framed(layers, min(height, 30 * len(names) + 30), look)
+    return parts.framed(layers, 27 * len(names), look)

@@ -29,7 +29,7 @@ def draw(
     alternative: str,
     most: int = 8,
     width: int = 26,
-    height: int = 320,
+    height: int = 240,
 ) -> None:
     """Bars of `measure` for the `most` largest values of `column` and "Other", named in at most `width` characters.
 
