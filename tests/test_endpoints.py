@@ -1,0 +1,462 @@
+"""Our own endpoints by HTTP: columns, filters, time buckets, sums, formats, errors; and the same on ClickHouse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from metrics.demo import ndjson
+from metrics.pipes import Endpoint
+from metrics.templating import Template
+from metrics.workspace import load_workspace
+from tests.conftest import ROOT, Json, Perch, make_settings, running
+from tests.parity.engines import Engines, differences
+
+WORKSPACE = load_workspace(ROOT / "metrics")
+ENDPOINTS = {name: Endpoint(pipe, WORKSPACE.tables) for name, pipe in WORKSPACE.pipes.items()}
+OVER_TIME = ("llm_usage_timeseries", "llm_latency_percentiles", "llm_errors_timeseries")
+FILTERS = ("start_date", "end_date", "model", "provider", "environment", "user", "team", "feature", "timezone")
+
+
+def event(time: str, model: str = "a", **more: object) -> Json:
+    """A call; what is not given is plain or unknown."""
+    plain = {"event_time": time, "model_name": model, "prompt_tokens": 100, "completion_tokens": 10, "success": 1}
+    return {**plain, **more}
+
+
+def failed(time: str, message: str, model: str = "a", **more: object) -> Json:
+    return event(time, model, success=0, error_message=message, completion_tokens=0, **more)
+
+
+EVENTS = [
+    event("2025-01-01 00:00:00", cost=0.1, latency=1.0, user="u1", provider="p", cached_tokens=50),
+    event("2025-01-01 10:00:00", cost=0.2, latency=2.0, ttft=0.5, user="u2", provider="p"),
+    event("2025-01-01 20:00:00", latency=3.0, user="u1", provider=""),
+    event("2025-01-02 00:00:00", latency=2738839277.5, cost=0.0000000005),
+    event("2025-01-02 01:00:00", "b", cost=1.5, latency=4.0, team="t", feature="f,g", environment="prod"),
+    event("2025-01-02 02:00:00", "b", latency=-1, cost=0.0000000015),
+    failed("2025-01-02 03:00:00", "Timed out after 60 s at https://api.test/v1?x=1", "b", cost=0, latency=60.0),
+    failed("2025-01-02 04:00:00", "Timed out after 61 s at https://api.test/v2", "a"),
+    failed("2025-01-03 05:00:00", "", "b", error_class="RateLimitError"),
+    failed("2025-01-03 06:00:00", "", "b", status_code=529),
+    failed("2025-01-03 07:00:00", "", "c"),
+]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perch]:
+    """A server with the few rows above and two quarantined ones."""
+    with running(make_settings(tmp_path_factory.mktemp("small"))) as server:
+        bad = event("2025-01-01 00:00:00", prompt_tokens=-1)
+        body = "\n".join(json.dumps(row) for row in [*EVENTS, bad]) + "\nnot json\n"
+        assert server.post_events("llm_events", body).json()["quarantined_rows"] == 2
+        yield server
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perch]:
+    """A server with a year of demo rows."""
+    with running(make_settings(tmp_path_factory.mktemp("demo"))) as server:
+        for _, body in ndjson(8_000, 3, datetime(2026, 11, 24, tzinfo=UTC)):
+            server.post_events("llm_events", body)
+        yield server
+
+
+def by(rows: list[Json], key: str) -> dict[str, Json]:
+    return {row[key]: row for row in rows}
+
+
+# what each takes and answers
+
+
+def test_there_are_the_endpoints_that_pages_and_scripts_rely_on() -> None:
+    assert set(ENDPOINTS) == {
+        "ingest_health", "ingest_quarantine", "llm_dimensions", "llm_errors", "llm_errors_timeseries",
+        "llm_latency_percentiles", "llm_performance", "llm_recent_events", "llm_totals", "llm_usage_by_model",
+        "llm_usage_timeseries",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_every_endpoint_takes_the_common_parameters(name: str) -> None:
+    parameters = ENDPOINTS[name].parameters
+    assert set(FILTERS) <= set(parameters)
+    types = {item: parameters[item].type for item in FILTERS}
+    wanted = {"start_date": "DateTime", "end_date": "DateTime", "timezone": "String"}
+    assert types == {item: wanted.get(item, "Array(String)") for item in FILTERS}
+    assert all(item.description for item in parameters.values())
+
+
+def test_the_text_of_the_filters_is_the_same_everywhere() -> None:
+    """The format has no include, so the text stands in each file; this keeps the copies copies."""
+    lines = {
+        name: [
+            line for line in pipe.text.splitlines() if re.search(r"defined\((model|provider|environment|user)", line)
+        ]
+        for name, pipe in WORKSPACE.pipes.items()
+    }
+    assert all(found == lines["llm_totals"] for found in lines.values())
+    failures = [pipe.text.split("NODE failures")[1].split("NODE")[0] for pipe in WORKSPACE.pipes.values()
+                if "NODE failures" in pipe.text]  # fmt: skip
+    assert len(failures) == 2
+    assert failures[0] == failures[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        (
+            "llm_usage_by_model",
+            ["model_name", "total_prompt_tokens", "total_completion_tokens", "total_tokens", "total_cost"],
+        ),
+        ("llm_performance", ["model_name", "avg_latency", "success_rate"]),
+    ],
+)
+def test_the_tutorials_columns_come_first(small: Perch, name: str, first: list[str]) -> None:
+    meta = small.get(f"/v0/pipes/{name}.json").json()["meta"]
+    assert [column["name"] for column in meta][: len(first)] == first
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_rows_have_the_columns_that_the_meta_names(small: Perch, name: str) -> None:
+    body = small.get(f"/v0/pipes/{name}.json").json()
+    names = [column["name"] for column in body["meta"]]
+    assert body["rows"] == len(body["data"]) > 0
+    assert all(list(row) == names for row in body["data"])
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_an_empty_period_is_an_empty_answer_not_an_error(small: Perch, name: str) -> None:
+    rows = small.pipe(name, start_date="2030-01-01 00:00:00", end_date="2030-02-01 00:00:00")
+    if name not in ("llm_totals", "ingest_health"):
+        assert rows == []
+        return
+    (row,) = rows
+    counts = {key: value for key, value in row.items() if value is not None}
+    assert counts
+    assert set(counts.values()) == {0}
+    assert {"first_event_time", "last_event_time"} <= set(row) - set(counts)
+
+
+def test_an_empty_store_answers(perch: Perch) -> None:
+    for name in ENDPOINTS:
+        assert len(perch.pipe(name)) == (1 if name in ("llm_totals", "ingest_health") else 0)
+
+
+# filters
+
+
+@pytest.mark.parametrize(
+    ("filters", "requests"),
+    [
+        ({}, 11),
+        ({"model": "a"}, 5),
+        ({"model": "a,c"}, 6),
+        ({"model": ["a", "c"]}, 6),
+        ({"model": ""}, 0),
+        ({"user": "u1"}, 2),
+        ({"user": "u1,"}, 10),
+        ({"provider": ""}, 9),
+        ({"team": "t", "environment": "prod"}, 1),
+        ({"feature": "f"}, 0),
+        ({"model": "a' OR 1 = 1 --"}, 0),
+        ({"start_date": "2025-01-02 00:00:00"}, 8),
+        ({"end_date": "2025-01-02 00:00:00"}, 3),
+        ({"start_date": "2025-01-02 00:00:00", "end_date": "2025-01-03T00:00:00Z"}, 5),
+        ({"start_date": "2025-01-02T01:00:00+01:00", "end_date": "2025-01-02 00:00:01"}, 1),
+    ],
+)
+def test_filters(small: Perch, filters: dict[str, Any], requests: int) -> None:
+    assert small.pipe("llm_totals", **filters)[0]["requests"] == requests
+    assert sum(row["requests"] for row in small.pipe("llm_usage_by_model", **filters)) == requests
+    assert sum(row["requests"] for row in small.pipe("llm_usage_timeseries", **filters)) == requests
+    assert len(small.pipe("llm_recent_events", **filters)) == requests
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "named"),
+    [
+        ("llm_totals", {"start_date": "yesterday"}, "start_date"),
+        ("llm_totals", {"end_date": "2025-13-01 00:00:00"}, "end_date"),
+        ("llm_totals", {"start_date": ["2025-01-01 00:00:00", "2025-01-02 00:00:00"]}, "start_date"),
+        ("llm_totals", {"colour": "red"}, "colour"),
+        ("llm_usage_timeseries", {"granularity": "fortnight"}, "granularity"),
+        ("llm_usage_timeseries", {"granularity": "fortnight"}, "minute, hour, day, week or month"),
+        ("llm_usage_timeseries", {"dimension": "error_message"}, "dimension"),
+        ("llm_latency_percentiles", {"timezone": "Mars/Olympus"}, "timezone"),
+        ("llm_usage_by_model", {"timezone": "'"}, "timezone"),
+        ("llm_errors", {"limit": "many"}, "limit"),
+        ("llm_errors", {"limit": "0"}, "limit"),
+        ("llm_recent_events", {"limit": "10001"}, "limit"),
+        ("llm_recent_events", {"only_failed": "perhaps"}, "only_failed"),
+    ],
+)
+def test_a_bad_parameter_is_a_400_that_names_it(
+    small: Perch, name: str, parameters: dict[str, Any], named: str
+) -> None:
+    answer = small.get(f"/v0/pipes/{name}.json", **parameters)
+    assert answer.status_code == 400
+    assert named in answer.json()["error"]
+
+
+# numbers
+
+
+def test_money_is_exact_and_unknown_is_not_zero(small: Perch) -> None:
+    rows = by(small.pipe("llm_usage_by_model"), "model_name")
+    assert list(rows) == ["b", "a", "c"]
+    # half-even: 0.5e-9 is 0 and 1.5e-9 is 2e-9
+    assert (rows["a"]["total_cost"], rows["a"]["unpriced_requests"], rows["a"]["unpriced_tokens"]) == (0.3, 2, 210)
+    assert (rows["b"]["total_cost"], rows["b"]["unpriced_requests"]) == (1.500000002, 2)
+    assert (rows["c"]["total_cost"], rows["c"]["cached_tokens"]) == (None, None)
+    assert (rows["a"]["cached_tokens"], rows["a"]["failed_requests"]) == (50, 1)
+    assert rows["b"]["first_event_time"] == "2025-01-02 01:00:00"
+
+
+def test_latencies_leave_out_what_cannot_be_and_percentiles_also_failures(small: Perch) -> None:
+    rows = by(small.pipe("llm_performance"), "model_name")
+    a, b = rows["a"], rows["b"]
+    assert (a["avg_latency"], a["p50_latency"], a["p90_latency"]) == (2.0, 2.0, pytest.approx(2.8))
+    assert (a["implausible_latencies"], a["unknown_latencies"]) == (1, 1)
+    assert (b["avg_latency"], b["p50_latency"], b["p99_latency"], b["implausible_latencies"]) == (32.0, 4.0, 4.0, 1)
+    assert (a["success_rate"], a["failed_requests"]) == (0.8, 1)
+    assert (a["p50_ttft"], b["p50_ttft"]) == (0.5, None)
+    assert a["output_tokens_per_second"] == pytest.approx(10 / 1.5)  # of 10, 10 / 1.5 and 10 / 3
+    assert (rows["c"]["avg_latency"], rows["c"]["success_rate"]) == (None, 0)
+
+
+def test_the_previous_period_is_as_long_and_ends_where_this_one_starts(small: Perch) -> None:
+    (row,) = small.pipe("llm_totals", start_date="2025-01-02 00:00:00", end_date="2025-01-03 00:00:00")
+    (before,) = small.pipe("llm_totals", start_date="2025-01-01 00:00:00", end_date="2025-01-02 00:00:00")
+    assert (row["requests"], before["requests"]) == (5, 3)
+    assert (row["models"], row["users"], row["first_event_time"]) == (2, 0, "2025-01-02 00:00:00")
+    for key in [key for key in row if key.startswith("previous_")]:
+        assert row[key] == before[key.removeprefix("previous_")], key
+    (one_date,) = small.pipe("llm_totals", start_date="2025-01-02 00:00:00")
+    assert {value for key, value in one_date.items() if key.startswith("previous_")} == {None}
+
+
+def test_errors_that_differ_in_a_number_or_an_address_are_one(small: Perch) -> None:
+    rows = small.pipe("llm_errors")
+    assert rows[0] == {
+        "error": "Timed out after # s at <url>",
+        "error_class": None,
+        "model_count": 2,
+        "failed_requests": 2,
+        "share": 0.4,
+        "models": "a, b",
+        "first_seen": "2025-01-02 03:00:00",
+        "last_seen": "2025-01-02 04:00:00",
+        "example": "Timed out after 61 s at https://api.test/v2",
+    }
+    assert [row["error"] for row in rows[1:]] == ["no message", "HTTP 529", "RateLimitError"]
+    assert [row["failed_requests"] for row in small.pipe("llm_errors", limit=1)] == [2]
+    over_time = small.pipe("llm_errors_timeseries", granularity="day")
+    assert [(row["bucket_utc"][:10], row["failed_requests"]) for row in over_time] == [
+        ("2025-01-02", 2), ("2025-01-03", 1), ("2025-01-03", 1), ("2025-01-03", 1)
+    ]  # fmt: skip
+
+
+def test_recent_events_are_whole_and_newest_first(small: Perch) -> None:
+    rows = small.pipe("llm_recent_events", limit=3)
+    assert [row["event_time"][:13] for row in rows] == ["2025-01-03 07", "2025-01-03 06", "2025-01-03 05"]
+    assert list(rows[0]) == [name for name, _ in WORKSPACE.sources["llm_events"].columns]
+    assert len(small.pipe("llm_recent_events", only_failed="true")) == 5
+    assert len(small.pipe("llm_recent_events", only_failed="false")) == 11
+
+
+def test_dimensions_offer_what_is_known(small: Perch) -> None:
+    rows = [
+        (row["dimension"], row["value"], row["requests"], row["total_cost"]) for row in small.pipe("llm_dimensions")
+    ]
+    assert rows == [
+        ("environment", "prod", 1, 1.5),
+        ("feature", "f,g", 1, 1.5),
+        ("model", "a", 5, 0.3),
+        ("model", "b", 5, 1.500000002),
+        ("model", "c", 1, None),
+        ("provider", "p", 2, 0.3),
+        ("team", "t", 1, 1.5),
+        ("user", "u1", 2, 0.1),
+        ("user", "u2", 1, 0.2),
+    ]
+
+
+def test_health_and_quarantine(small: Perch) -> None:
+    (health,) = small.pipe("ingest_health")
+    assert (health["events"], health["quarantined_events"], health["demo_events"]) == (11, 2, 0)
+    assert (health["events_last_hour"], health["future_events"]) == (11, 0)
+    assert (health["implausible_latencies"], health["unpriced_requests"]) == (2, 5)
+    reasons = [(row["error"], row["column"], row["quarantined_events"]) for row in small.pipe("ingest_quarantine")]
+    assert reasons == [("the line is not a JSON object", "", 1), ("the value is not UInt32", "prompt_tokens", 1)]
+
+
+def test_the_groups_sum_to_the_total(demo: Perch) -> None:
+    (total,) = demo.pipe("llm_totals")
+    sums = ("requests", "failed_requests", "total_prompt_tokens", "total_completion_tokens", "total_tokens",
+            "unpriced_requests", "cached_tokens")  # fmt: skip
+    answers = [demo.pipe("llm_usage_by_model")]
+    for dimension in ("none", "model", "provider", "environment", "user", "team", "feature"):
+        series = demo.pipe("llm_usage_timeseries", dimension=dimension, granularity="week", timezone="Asia/Kolkata")
+        answers.append(series)
+    answers.append(demo.pipe("llm_usage_timeseries", granularity="hour", timezone="America/St_Johns"))
+    for rows in answers:
+        assert {name: sum(row[name] or 0 for row in rows) for name in sums} == {name: total[name] for name in sums}
+        assert sum(row["total_cost"] or 0 for row in rows) == pytest.approx(total["total_cost"], abs=1e-6)
+    assert sum(row["failed_requests"] for row in demo.pipe("llm_errors")) == total["failed_requests"]
+    assert sum(row["share"] for row in demo.pipe("llm_errors")) == pytest.approx(1)
+
+
+# time
+
+
+@pytest.fixture(scope="module")
+def moment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perch]:
+    """A server with two calls of one second."""
+    with running(make_settings(tmp_path_factory.mktemp("moment"))) as server:
+        time = "2025-03-31 20:44:59"
+        server.post_events("llm_events", [event(time, latency=1.0), failed(time, "x")])
+        yield server
+
+
+def test_the_repeated_hour_of_autumn_is_two_buckets(perch: Perch) -> None:
+    times = ["2025-11-02 07:30:00", "2025-11-02 08:30:00", "2025-11-02 09:30:00", "2025-11-02 09:59:59"]
+    perch.post_events("llm_events", [event(time) for time in times])
+    rows = perch.pipe("llm_usage_timeseries", granularity="hour", timezone="America/Los_Angeles")
+    shown = ("bucket_utc", "bucket_local", "utc_offset_minutes", "requests")
+    assert [tuple(row[key] for key in shown) for row in rows] == [
+        ("2025-11-02 07:00:00", "2025-11-02 00:00:00", -420, 1),
+        ("2025-11-02 08:00:00", "2025-11-02 01:00:00", -420, 1),
+        ("2025-11-02 09:00:00", "2025-11-02 01:00:00", -480, 2),
+    ]
+    (day,) = perch.pipe("llm_usage_timeseries", granularity="day", timezone="America/Los_Angeles")
+    assert (day["bucket_utc"], day["utc_offset_minutes"], day["requests"]) == ("2025-11-02 07:00:00", -420, 4)
+
+
+@pytest.mark.parametrize(
+    ("step", "zone", "utc", "local", "offset"),
+    [
+        ("minute", "UTC", "2025-03-31 20:44:00", "2025-03-31 20:44:00", 0),
+        ("hour", "Asia/Kolkata", "2025-03-31 20:30:00", "2025-04-01 02:00:00", 330),
+        ("hour", "Asia/Kathmandu", "2025-03-31 20:15:00", "2025-04-01 02:00:00", 345),
+        ("day", "Asia/Kolkata", "2025-03-31 18:30:00", "2025-04-01 00:00:00", 330),
+        ("week", "Asia/Kolkata", "2025-03-30 18:30:00", "2025-03-31 00:00:00", 330),
+        ("month", "Asia/Kolkata", "2025-03-31 18:30:00", "2025-04-01 00:00:00", 330),
+        ("week", "America/Los_Angeles", "2025-03-31 07:00:00", "2025-03-31 00:00:00", -420),
+        ("month", "America/Los_Angeles", "2025-03-01 08:00:00", "2025-03-01 00:00:00", -480),
+    ],
+)
+def test_buckets_start_where_the_clocks_of_the_zone_say(
+    moment: Perch, step: str, zone: str, utc: str, local: str, offset: int
+) -> None:
+    for name in OVER_TIME:
+        for row in moment.pipe(name, granularity=step, timezone=zone):
+            assert (row["bucket_utc"], row["bucket_local"], row["utc_offset_minutes"]) == (utc, local, offset)
+
+
+def test_percentiles_are_those_of_the_calls_of_a_bucket(demo: Perch) -> None:
+    calls = pd.DataFrame(json.loads(line) for _, body in ndjson(8_000, 3, datetime(2026, 11, 24, tzinfo=UTC))
+                         for line in body.splitlines())  # fmt: skip
+    good = calls[calls["success"] == 1]
+    rows = demo.pipe("llm_latency_percentiles", granularity="month", dimension="provider")
+    for (month, provider), group in good.groupby([good["event_time"].str[:7], "provider"]):
+        (row,) = [each for each in rows if (each["bucket_utc"][:7], each["dimension"]) == (month, provider)]
+        latencies = group["latency"].dropna().to_numpy(float)
+        for percent in (50, 90, 95, 99):
+            assert row[f"p{percent}_latency"] == pytest.approx(pd.Series(latencies).quantile(percent / 100), rel=1e-12)
+
+
+# formats
+
+
+def test_the_same_rows_in_every_format(small: Perch) -> None:
+    rows = small.pipe("llm_usage_by_model")
+
+    def answer(extension: str) -> Any:
+        return small.get(f"/v0/pipes/llm_usage_by_model.{extension}")
+
+    assert [json.loads(line) for line in answer("ndjson").text.splitlines()] == rows
+    table = pq.read_table(io.BytesIO(answer("parquet").content))
+    assert table.drop_columns(["first_event_time", "last_event_time"]).to_pylist() == [
+        {key: value for key, value in row.items() if not key.endswith("_time")} for row in rows
+    ]
+    lines = list(csv.DictReader(io.StringIO(answer("csv").text)))
+    assert [list(line) for line in lines] == [list(row) for row in rows]
+    assert [line["model_name"] for line in lines] == [row["model_name"] for row in rows]
+    assert float(lines[0]["total_cost"]) == rows[0]["total_cost"]
+
+
+# the other engine
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """The rows above and some demo rows in DuckDB and in ClickHouse."""
+    source = WORKSPACE.sources["llm_events"]
+    rows = [*EVENTS, *(json.loads(line) for _, body in ndjson(700, 5) for line in body.splitlines())]
+    for row in rows:
+        row.setdefault("total_tokens", row["prompt_tokens"] + row["completion_tokens"])
+        row.setdefault("error_message", "")
+        row["event_time"] = datetime.fromisoformat(row["event_time"])
+        row["cost"] = None if row.get("cost") is None else f"{row['cost']:.9f}"
+    both = Engines()
+    both.add("llm_events", source.columns, [[row.get(name) for name, _ in source.columns] for row in rows])
+    quarantined = {"c__error_column": ["cost"], "c__error": ["value 'x' on column 'cost' is not Decimal(18, 9)"],
+                   "insertion_date": datetime(2025, 1, 1)}  # fmt: skip
+    broken = {
+        "c__error_column": [],
+        "c__error": ["line 3 is not a JSON object (x)"],
+        "insertion_date": datetime(2025, 1, 2),
+    }
+    columns = source.quarantine_columns
+    both.add(source.quarantine, columns, [[row.get(name) for name, _ in columns] for row in (quarantined, broken)])
+    yield both
+    both.close()
+
+
+CALLS: list[Json] = [
+    {},
+    {"start_date": "2025-01-01 06:00:00", "end_date": "2025-01-02 04:00:00"},
+    {"model": "a,gpt-5", "user": "u1,", "provider": ["p", ""]},
+]
+STEPS = [("minute", "UTC", "none"), ("hour", "America/Los_Angeles", "model"), ("day", "Asia/Kolkata", "user"),
+         ("week", "Europe/London", "provider"), ("month", "Australia/Adelaide", "environment")]  # fmt: skip
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("call", CALLS, ids=["all", "dates", "filters"])
+def test_clickhouse_answers_the_same(engines: Engines, name: str, call: Json) -> None:
+    steps = STEPS if name in OVER_TIME else [("", "", "")]
+    for step, zone, dimension in steps:
+        given = {"granularity": step, "timezone": zone, "dimension": dimension}
+        request = {
+            **call,
+            **{key: value for key, value in given.items() if value and key in ENDPOINTS[name].parameters},
+        }
+        sql, nodes, values = rendered(name, request)
+        before = ", ".join(f"{node} AS ({text})" for node, text in nodes.items())
+        ours = engines.on_duckdb(sql, values, nodes=nodes)
+        theirs = engines.on_clickhouse(f"WITH {before} {sql}", values)
+        assert differences(ours, theirs, ordered=name not in ("llm_errors", "llm_recent_events")) == "", request
+
+
+def rendered(name: str, request: Json) -> tuple[str, dict[str, str], dict[str, object]]:
+    """An endpoint's last node, the nodes before it, and the values of both, named apart."""
+    source = WORKSPACE.sources["llm_events"]
+    nodes: dict[str, str] = {}
+    values: dict[str, object] = {}
+    for at, node in enumerate(WORKSPACE.pipes[name].nodes):
+        part = Template(node, name).render(request, dict(source.columns), WORKSPACE.tables)
+        nodes[node.name] = re.sub(r"\{(p\d+):", rf"{{n{at}_\1:", part.sql)
+        values |= {f"n{at}_{key}": value for key, value in part.values.items()}
+    return nodes.pop(node.name), nodes, values
