@@ -77,13 +77,13 @@ def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str 
     """
     queries = Queries({}, file, 1)
     relation = _relation("columns", columns, file)
-    scope = Scope(sources=[Source("columns", dict(relation.columns))])
+    scope = Scope(sources=[Source("", dict(relation.columns))])
     value = Expressions(scope, queries).value(parse_expression(sql, file=file))
     try:
         written = convert(value, _parsed(type_, file)).sql if type_ else value.number
     except NoRule as error:
         raise DefinitionError(str(error), file=file) from None
-    return written.replace('"columns".', "")
+    return written
 
 
 def bind_values(values: Mapping[str, object]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, Protocol
@@ -10,12 +10,11 @@ from typing import Final, Protocol
 from sqlglot import exp
 
 from metrics.dialect import functions
-from metrics.dialect.parsing import line_of
 from metrics.dialect.rules import FLOAT64, NOTHING, NoRule, duck_type, literal_type, supertype
 from metrics.dialect.scope import Relation, Scope
 from metrics.dialect.table import Call, Function, build, find
 from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
-from metrics.dialect.values import NOT_LITERAL, Value, cast, condition, literal_sql
+from metrics.dialect.values import Value, cast, condition, literal_sql
 from metrics.errors import DefinitionError
 
 assert functions  # importing it fills the table
@@ -396,7 +395,8 @@ class Expressions:
             return self.array(self.values(arguments))
         if name == "arrayJoin":
             return self.joined_array(node)
-        return self.call(name, self.values(arguments), self.values(params), distinct, holds, over)
+        levels = self.scope.levels.get(quantile_key(node) or "", ())
+        return self.call(name, self.values(arguments), self.values(params), distinct, holds, over, levels)
 
     def joined_array(self, node: exp.Expr) -> Value:
         """`arrayJoin(a)`: one row for each element; the array is a source in FROM, the call its column."""
@@ -413,6 +413,7 @@ class Expressions:
         distinct: bool = False,
         holds: Value | None = None,
         over: str = "",
+        levels: Sequence[float] = (),
     ) -> Value:
         """Compile a call by the table of functions; an aggregate's combinators are read off the end of its name."""
         function, base, combinators = _found(name)
@@ -425,7 +426,8 @@ class Expressions:
                 raise NoRule(f"{name} is no aggregate function")
             value = build(function, Call(name, arguments))
         else:
-            value = _combined(function, Call(base, arguments, tuple(params), distinct), combinators, holds, over)
+            call = Call(base, arguments, tuple(params), distinct, levels=tuple(levels))
+            value = _combined(function, call, combinators, holds, over)
         return value.named(f"{shown}({', '.join(''.join(each.told) or each.name for each in arguments)})")
 
 
@@ -542,11 +544,22 @@ def _row(operand: Value, element: Value) -> str:
     return f"({', '.join(functions.comparable(left, right)[1] for left, right in pairs)})"
 
 
-def names_in(node: exp.Expr) -> Iterator[str]:
-    """The names that an expression mentions, outside its subqueries."""
-    for each in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
-        if isinstance(each, exp.Column):
-            yield each.name
+def quantile_key(node: exp.Expr) -> str | None:
+    """What tells the quantiles of one argument from those of another; None for any other function."""
+    if not isinstance(node, (exp.ParameterizedAgg, exp.CombinedParameterizedAgg)) or len(node.expressions) != 1:
+        return None
+    if str(node.this).removesuffix("If") not in ("quantile", "quantileExactInclusive"):
+        return None
+    return f"{node.this}({', '.join(each.sql('clickhouse') for each in node.args['params'])})"
 
 
-__all__ = ["NOT_LITERAL", "Expressions", "line_of", "names_in"]
+def quantile_levels(nodes: Sequence[exp.Expr]) -> dict[str, list[float]]:
+    """The distinct levels of the quantiles over each argument, in order."""
+    found: dict[str, list[float]] = {}
+    for node in nodes:
+        for each in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
+            key = quantile_key(each)
+            level = each.expressions[0] if key else None
+            if key and isinstance(level, exp.Literal) and not level.is_string:
+                found.setdefault(key, []).append(float(level.name))
+    return {key: sorted(set(levels)) for key, levels in found.items()}

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from metrics.dialect.expressions import Expressions
+from metrics.dialect.expressions import Expressions, quantile_levels
 from metrics.dialect.functions import zones
 from metrics.dialect.parsing import line_of
 from metrics.dialect.rules import UINT64, NoRule, duck_type, supertype
@@ -153,6 +153,7 @@ class Queries:
         scope = self.with_scope(node, parent)
         source = self.from_clause(node, scope)
         scope.aliases.update(self.aliases_of(node))
+        scope.levels = quantile_levels(node.expressions)
         scope.windows = {window.this.name: window for window in node.args.get("windows") or []}
         expressions = Expressions(scope, self)
         source += self.array_joins(node, scope, expressions, bool(source))

@@ -22,7 +22,7 @@ class Relation:
 
 @dataclass
 class Source:
-    """A relation under its alias in one FROM; `defaults` where a LEFT JOIN may find no row of it."""
+    """A relation under its alias in one FROM ("": none); `defaults` where a LEFT JOIN may find no row of it."""
 
     alias: str
     columns: Mapping[str, Type]
@@ -32,7 +32,7 @@ class Source:
     def value(self, name: str) -> Value:
         """The column as an expression; a row that the JOIN did not find has the type's default, not NULL."""
         type_ = self.columns[name]
-        sql = f"{quoted(self.alias)}.{quoted(name)}"
+        sql = f"{quoted(self.alias)}.{quoted(name)}" if self.alias else quoted(name)
         if self.defaults and not type_.nullable:
             return Value(f"coalesce({sql}, {default_sql(type_)})", type_, name)
         return Value(sql, type_, name, plain_column=True)
@@ -51,6 +51,7 @@ class Scope:
     resolving: list[str] = field(default_factory=list)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
     array_joins: dict[str, Value] = field(default_factory=dict)
+    levels: dict[str, list[float]] = field(default_factory=dict)  # of the quantiles over each argument
 
     def cte(self, name: str) -> Relation | None:
         """The WITH query of that name, here or around."""

@@ -25,6 +25,7 @@ class Call:
     tail: str = ""
     filtered: bool = False
     or_null: bool = False
+    levels: tuple[float, ...] = ()  # of all quantiles over the same argument in the same SELECT
 
     def __getitem__(self, position: int) -> Value:
         return self.args[position]

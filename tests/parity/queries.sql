@@ -535,3 +535,73 @@ SELECT arraySlice([1, 2, 3], 2), arraySlice([1, 2, 3], 1, 0), arraySlice([1, 2, 
 
 SELECT NOT 1 = 2, 1 = 1 AND 2 = 3 OR 1, NOT (1 > 2), 2 BETWEEN 1 AND 3 AND 1, 5 NOT BETWEEN 1 AND 3, 1 IN 1,
     'a' IN ('a'), 1 IN [1, 2] AS among, NULL IS NULL, 1 IS NOT NULL
+;
+
+SELECT model, quantile(0.5)(score) AS a, quantile(0.9)(score) AS b, quantile(0.9)(delta) AS c, quantileIf(0.1)(score,
+    success = 1) AS d, quantileIf(0.7)(score, success = 1) AS e, quantileExactInclusive(0.2)(latency) AS f,
+    quantileExactInclusive(0.8)(latency) AS g
+FROM events GROUP BY model ORDER BY b DESC, model;
+
+SELECT model, provider, count() c FROM events GROUP BY model, provider ORDER BY c DESC, model, provider LIMIT 1
+    BY model;
+
+SELECT number FROM numbers(3) UNION ALL SELECT 7 AS number ORDER BY number DESC LIMIT 1;
+
+SELECT model FROM events LIMIT 1 BY model;
+
+SELECT toDate(event_time) AS d, model, sum(cost) AS c, rank() OVER (PARTITION BY d ORDER BY c DESC) AS r FROM
+    events GROUP BY d, model ORDER BY d, r, model;
+
+SELECT * FROM (SELECT model, sum(cost) c FROM events GROUP BY model) AS a JOIN (SELECT model, count() n FROM
+    events GROUP BY model) AS b ON a.model = b.model ORDER BY a.model;
+
+SELECT model, if(count() > 5, 'many', 'few') x FROM events GROUP BY model ORDER BY model;
+
+SELECT model, sum(prompt_tokens) AS s, s / count() AS per, round(per, 1) AS r FROM events GROUP BY model HAVING
+    s > 0 AND per > 1 ORDER BY r DESC, model;
+
+SELECT lower(model) AS m, upper(m) AS u FROM events GROUP BY m ORDER BY m;
+
+SELECT toStartOfHour(event_time) AS h, countIf(success = 0) / count() AS rate FROM events GROUP BY h ORDER BY h;
+
+SELECT e.user, u.n FROM events AS e INNER JOIN (SELECT user, count() AS n FROM events GROUP BY user) AS u ON
+    e.user = u.user ORDER BY e.delta;
+
+SELECT a.rank, b.rank FROM prices a FULL OUTER JOIN prices b ON a.rank = b.rank + 1 ORDER BY a.rank, b.rank;
+
+SELECT count() FROM prices a LEFT JOIN prices b ON a.model = b.model AND b.rank > 2 WHERE b.model = '';
+
+SELECT p.model, e.tags, e.event_time, e.stream, e.day, e.cost, e.ingested FROM prices p LEFT JOIN events e ON
+    p.model = e.model AND e.delta > 15 ORDER BY p.rank, e.delta;
+
+SELECT delta AS x FROM events WHERE x > 15 ORDER BY x;
+
+SELECT event_time AS t, t + INTERVAL 1 HOUR AS t2 FROM events ORDER BY delta LIMIT 1;
+
+SELECT any(cost) IS NULL OR 1, max(cost) > 0.5 OR max(cost) <= 0.5 FROM events;
+
+SELECT model, count() FROM events WHERE cost IS NULL GROUP BY model ORDER BY 2 DESC, 1;
+
+SELECT arrayJoin(splitByChar('-', model)) AS part, count() AS c FROM events GROUP BY part ORDER BY c DESC, part;
+
+SELECT countIf(user, success = 1), sumIf(cached, NOT stream), avgIf(latency, latency < 2 AND success),
+    uniqExactIf(model, cost > 0.01) FROM events;
+
+SELECT quantile(0.95)(latency) AS p95, quantile(0.95)(if(success = 1, latency, NULL)) AS p95ok FROM events;
+
+SELECT formatDateTime(toStartOfMonth(event_time), '%Y-%m') AS m, sum(price) FROM events GROUP BY m ORDER BY m;
+
+SELECT sum(toDecimal64(score, 4)), toFloat64(sum(cost)) * 100 / toFloat64(sum(price)) FROM events;
+
+SELECT (cost IS NULL) + (latency IS NULL) AS unknown, count() FROM events GROUP BY unknown ORDER BY unknown;
+
+SELECT success + stream, (success = 1) + 1, sum((success = 1) AND stream), max(success = 1), toString(success =
+    1), [success = 1], if(success = 1, success = 1, 0), greatest(success = 1, 0) FROM events GROUP BY success,
+    stream;
+
+SELECT min(if(stream, delta, NULL)), max(nullIf(delta, 19)), sum(nullIf(delta, 19)), count(nullIf(delta, 19))
+    FROM events;
+
+SELECT * FROM events WHERE NOT (user = 'ann') ORDER BY delta, event_time;
+
+SELECT count() FROM events WHERE user != 'ann' OR user IS NULL

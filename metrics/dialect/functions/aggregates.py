@@ -160,16 +160,24 @@ def quantile(call: Call) -> Value:
     """The quantile with linear interpolation; ClickHouse samples from 8192 values on."""
     value, level = _numeric(call), _level(call)
     _no_distinct(call)
-    sql = call.over(f"quantile_cont({cast(value, FLOAT64)}, {level!r})")
     if value.type.is_decimal:
         raise NoRule("quantile of a Decimal needs the ClickHouse engine; quantile of toFloat64() of it does not")
-    return _result(call, sql, FLOAT64, _NAN)
+    return _result(call, _interpolated(call, value, level), FLOAT64, _NAN)
+
+
+def _interpolated(call: Call, value: Value, level: float) -> str:
+    """A quantile; several over the same argument are taken from one list, which DuckDB computes once."""
+    argument = cast(value, FLOAT64)
+    if len(call.levels) < 2 or level not in call.levels:
+        return call.over(f"quantile_cont({argument}, {level!r})")
+    listed = ", ".join(map(repr, call.levels))
+    return f"list_extract({call.over(f'quantile_cont({argument}, [{listed}])')}, {call.levels.index(level) + 1})"
 
 
 @aggregate("quantileExactInclusive", params=(0, 1))
 def quantile_inclusive(call: Call) -> Value:
     value, level = _numeric(call), _level(call)
-    return _result(call, call.over(f"quantile_cont({cast(value, FLOAT64)}, {level!r})"), FLOAT64, _NAN)
+    return _result(call, _interpolated(call, value, level), FLOAT64, _NAN)
 
 
 @aggregate("quantileExact", "medianExact", params=(0, 1))
