@@ -78,7 +78,7 @@ def run(demo: bool) -> None:
 @click.option("--table", help="Table of a SQLite file; not needed when it has only one.")
 @click.option("--map", "mapping", multiple=True, metavar="COLUMN=THEIRS", help="Fill our column from their field.")
 @click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="Give every row this value.")
-@click.option("--time-origin", metavar="TIME", help="What the times of the file count from: 2024-05-01T00:00:00Z.")
+@click.option("--time-origin", metavar="TIME", help="What times in milliseconds count from: 2024-05-01T00:00:00Z.")
 def load(
     files: tuple[Path, ...],
     datasource: str,

@@ -80,6 +80,7 @@ def first_reasons(perch: Api, datasource: str, since: datetime, most: int = 5) -
     )
     reasons: dict[str, str] = {}
     for row in quarantine:
-        for column, reason in zip(row["c__error_column"], row["c__error"], strict=True):
+        # A line that is not JSON has one reason and no column.
+        for column, reason in zip(row["c__error_column"] or [""], row["c__error"], strict=True):
             reasons.setdefault(column, reason)
     return list(reasons.values())[:most]
