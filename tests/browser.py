@@ -111,7 +111,7 @@ def watch(page: Page) -> Seen:
     return seen
 
 
-def settle(page: Page, charts: int = 0, timeout: int = 20_000) -> None:
+def settle(page: Page, charts: int = 0, timeout: int = 45_000) -> None:
     """Wait until the script has run and at least `charts` charts, and all there are, are drawn."""
     page.wait_for_function(SETTLED, arg=charts, timeout=timeout)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

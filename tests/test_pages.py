@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +165,15 @@ def test_an_endpoint_that_fails_fails_in_its_panel_only(loaded: Perch, open_page
     assert "This part could not be loaded" in app.error[0].value
     assert len(figures(app)) == 6
     assert len(app.dataframe) == 1
+
+
+def test_a_project_without_an_endpoint_is_told_which(
+    start_perch: Callable[..., Perch], project: Path, open_page: Open
+) -> None:
+    perch = start_perch(project=project)
+    app = open_page(perch.url, perch.admin_token)
+    assert "The dashboard cannot read the API" in words(app)
+    assert "ingest_health" in words(app)
 
 
 def test_the_first_event_turns_an_empty_page_live(perch: Perch, open_page: Open) -> None:

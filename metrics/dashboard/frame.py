@@ -127,10 +127,13 @@ def _header(title: str, view: filters.Filters) -> tuple[DeltaGenerator, DeltaGen
 @st.fragment(run_every=5)
 def _wait_for_the_first_event() -> None:
     client.forget()
-    health = _health()
+    try:
+        health = _health()
+    except client.ApiError as failure:
+        return states.unreadable(failure)
     if _extent(health):
         st.rerun()
-    states.first_run(int(health["quarantined_events"]))
+    return states.first_run(int(health["quarantined_events"]))
 
 
 def _health() -> pd.Series:

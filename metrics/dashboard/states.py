@@ -35,8 +35,8 @@ def panel(title: str = "", note: str = "", border: bool = True) -> Iterator[None
             yield
         except client.EndpointFailed as failure:
             _failure(str(failure))
-        except KeyError as missing:  # definitions of the user's own may answer with other columns
-            _failure(f"it needs {missing}, which its endpoint does not answer with.")
+        except LookupError as missing:  # definitions of the user's own may answer with other columns, or no row
+            _failure(f"its endpoint does not answer with what it needs ({missing}).")
 
 
 def unreadable(failure: client.ApiError) -> None:
