@@ -7,7 +7,6 @@ bound parameters), compiles what comes out once per rendered shape, and runs it.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from metrics.dialect import Compiled, bind_values, compile_query
 from metrics.errors import BadRequest, DefinitionError, NotFound
 from metrics.formats import Answer
 from metrics.store import Store
-from metrics.templating import Parameter, Rendered, Template
+from metrics.templating import Parameter, Template
 from metrics.workspace import Columns, Workspace, load_workspace
 
 HOUSEKEEPING = frozenset(
@@ -62,9 +61,10 @@ class Endpoint:
         """
         asked = {name: value for name, value in request.items() if name not in HOUSEKEEPING}
         self._refuse_unknown(asked)
-        rendered = [template.render(asked, self._columns, self._tables) for template in self._templates]
-        if len(rendered) > 1:
-            rendered = [_renamed(item, at) for at, item in enumerate(rendered)]
+        rendered = [
+            template.render(asked, self._columns, self._tables, prefix=f"n{at}_")
+            for at, template in enumerate(self._templates)
+        ]
         compiled = self._compiled(tuple(item.sql for item in rendered))
         return compiled, bind_values({key: item.values[key] for item in rendered for key in item.values})
 
@@ -89,15 +89,9 @@ class Endpoint:
 
     def _compile(self, nodes: Sequence[str]) -> Compiled:
         *earlier, final = nodes
-        before = {node.name: sql for node, sql in zip(self._nodes, earlier, strict=False)}
+        before = {node.name: (sql, node.line) for node, sql in zip(self._nodes, earlier, strict=False)}
         last = self._nodes[-1]
         return compile_query(final, self._tables, nodes=before, file=self.pipe.path.name, line=last.line)
-
-
-def _renamed(rendered: Rendered, node: int) -> Rendered:
-    """The same with parameter names of the node's own, since every node counts from p0."""
-    sql = re.sub(r"\{(p\d+):", rf"{{n{node}_\1:", rendered.sql)
-    return Rendered(sql, {f"n{node}_{name}": value for name, value in rendered.values.items()}, rendered.hints)
 
 
 class Endpoints:

@@ -9,9 +9,9 @@ import pytest
 from metrics.datafiles import Column, TokenGrant, load_folder, parse_datasource, parse_pipe
 from metrics.errors import DefinitionError
 
-TUTORIAL_SOURCE = """\
+SOURCE = """\
 DESCRIPTION >
-    LLM usage and performance metrics
+    One row per call
 
 SCHEMA >
     `event_time` DateTime `json:$.event_time`,
@@ -24,9 +24,9 @@ ENGINE_PARTITION_KEY "toYYYYMM(event_time)"
 ENGINE_SORTING_KEY "event_time, model_name"
 """
 
-TUTORIAL_PIPE = """\
+PIPE = """\
 DESCRIPTION >
-    Real-time API for LLM usage by model
+    Spend by model
 
 NODE llm_usage_by_model_node
 SQL >
@@ -52,10 +52,10 @@ def schema(columns: str):
     return datasource(f"SCHEMA >\n    {columns}\n").columns
 
 
-def test_the_tutorials_data_source() -> None:
-    source = datasource(TUTORIAL_SOURCE)
+def test_a_data_source() -> None:
+    source = datasource(SOURCE)
     assert source.name == "llm_events"
-    assert source.description == "LLM usage and performance metrics"
+    assert source.description == "One row per call"
     assert source.columns[0] == Column("event_time", "DateTime", "$.event_time", line=5)
     assert [column.type for column in source.columns] == ["DateTime", "String", "Float32", "UInt8"]
     assert source.engine.name == "MergeTree"
@@ -63,10 +63,10 @@ def test_the_tutorials_data_source() -> None:
     assert source.engine.sorting_key == ("event_time", "model_name")
 
 
-def test_the_tutorials_pipe() -> None:
-    endpoint = pipe(TUTORIAL_PIPE)
+def test_a_pipe() -> None:
+    endpoint = pipe(PIPE)
     assert (endpoint.name, endpoint.kind, endpoint.published) == ("usage", "endpoint", "llm_usage_by_model_node")
-    assert endpoint.description == "Real-time API for LLM usage by model"
+    assert endpoint.description == "Spend by model"
     assert endpoint.nodes[0].line == 6
     assert endpoint.nodes[0].sql.startswith("    SELECT\n        model_name,")
     assert endpoint.nodes[0].sql.endswith("GROUP BY model_name")
@@ -75,17 +75,17 @@ def test_the_tutorials_pipe() -> None:
 @pytest.mark.parametrize("before", ["\n", "\n\n", "    \n", "\t\n\n", "\ufeff", "# a comment\n"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_blank_first_lines_and_line_ends(before: str, line_end: str) -> None:
-    assert datasource((before + TUTORIAL_SOURCE).replace("\n", line_end)).columns[3].name == "success"
-    assert pipe((before + TUTORIAL_PIPE).replace("\n", line_end)).kind == "endpoint"
+    assert datasource((before + SOURCE).replace("\n", line_end)).columns[3].name == "success"
+    assert pipe((before + PIPE).replace("\n", line_end)).kind == "endpoint"
 
 
 def test_a_file_that_is_indented_as_a_whole() -> None:
-    indented = "\n".join("    " + line for line in TUTORIAL_PIPE.split("\n"))
-    assert pipe(indented).nodes[0].sql == pipe(TUTORIAL_PIPE).nodes[0].sql
+    indented = "\n".join("    " + line for line in PIPE.split("\n"))
+    assert pipe(indented).nodes[0].sql == pipe(PIPE).nodes[0].sql
 
 
 def test_no_final_line_end() -> None:
-    assert pipe(TUTORIAL_PIPE.rstrip()).kind == "endpoint"
+    assert pipe(PIPE.rstrip()).kind == "endpoint"
     assert len(datasource("SCHEMA >\n    a String").columns) == 1
 
 
@@ -225,8 +225,8 @@ def test_mistakes_in_a_pipe(text: str, message: str) -> None:
 def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "datasources").mkdir()
     (tmp_path / "endpoints" / "deep").mkdir(parents=True)
-    (tmp_path / "datasources" / "llm_events.datasource").write_text(TUTORIAL_SOURCE)
-    (tmp_path / "endpoints" / "deep" / "usage.pipe").write_text(TUTORIAL_PIPE)
+    (tmp_path / "datasources" / "llm_events.datasource").write_text(SOURCE)
+    (tmp_path / "endpoints" / "deep" / "usage.pipe").write_text(PIPE)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".hidden" / "x.pipe").write_text("not a pipe")
     project = load_folder(tmp_path)
@@ -236,8 +236,8 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_mistakes_in_a_folder(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="there is no folder"):
         load_folder(tmp_path / "none")
-    (tmp_path / "usage.datasource").write_text(TUTORIAL_SOURCE)
-    (tmp_path / "usage.pipe").write_text(TUTORIAL_PIPE)
+    (tmp_path / "usage.datasource").write_text(SOURCE)
+    (tmp_path / "usage.pipe").write_text(PIPE)
     with pytest.raises(DefinitionError, match="the name usage is already that of"):
         load_folder(tmp_path)
     (tmp_path / "usage.pipe").write_bytes(b"\xff\xfe")
