@@ -1,4 +1,4 @@
-"""Our own endpoints by HTTP: columns, filters, time buckets, sums, formats, errors; and the same on ClickHouse."""
+"""Our own endpoints by HTTP: columns, filters, numbers, time buckets, formats. test_parity.py asks ClickHouse too."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ import pytest
 
 from metrics.demo import ndjson
 from metrics.pipes import Endpoint
-from metrics.templating import Template
 from metrics.workspace import load_workspace
 from tests.conftest import ROOT, Json, Perch, make_settings, running
-from tests.parity.engines import Engines, differences
 
 WORKSPACE = load_workspace(ROOT / "metrics")
 ENDPOINTS = {name: Endpoint(pipe, WORKSPACE.tables) for name, pipe in WORKSPACE.pipes.items()}
@@ -393,70 +391,3 @@ def test_the_same_rows_in_every_format(small: Perch) -> None:
     assert [list(line) for line in lines] == [list(row) for row in rows]
     assert [line["model_name"] for line in lines] == [row["model_name"] for row in rows]
     assert float(lines[0]["total_cost"]) == rows[0]["total_cost"]
-
-
-# the other engine
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    """The rows above and some demo rows in DuckDB and in ClickHouse."""
-    source = WORKSPACE.sources["llm_events"]
-    rows = [*EVENTS, *(json.loads(line) for _, body in ndjson(700, 5) for line in body.splitlines())]
-    for row in rows:
-        row.setdefault("total_tokens", row["prompt_tokens"] + row["completion_tokens"])
-        row.setdefault("error_message", "")
-        row["event_time"] = datetime.fromisoformat(row["event_time"])
-        row["cost"] = None if row.get("cost") is None else f"{row['cost']:.9f}"
-    both = Engines()
-    both.add("llm_events", source.columns, [[row.get(name) for name, _ in source.columns] for row in rows])
-    quarantined = {"c__error_column": ["cost"], "c__error": ["value 'x' on column 'cost' is not Decimal(18, 9)"],
-                   "insertion_date": datetime(2025, 1, 1)}  # fmt: skip
-    broken = {
-        "c__error_column": [],
-        "c__error": ["line 3 is not a JSON object (x)"],
-        "insertion_date": datetime(2025, 1, 2),
-    }
-    columns = source.quarantine_columns
-    both.add(source.quarantine, columns, [[row.get(name) for name, _ in columns] for row in (quarantined, broken)])
-    yield both
-    both.close()
-
-
-CALLS: list[Json] = [
-    {},
-    {"start_date": "2025-01-01 06:00:00", "end_date": "2025-01-02 04:00:00"},
-    {"model": "a,gpt-5", "user": "u1,", "provider": ["p", ""]},
-]
-STEPS = [("minute", "UTC", "none"), ("hour", "America/Los_Angeles", "model"), ("day", "Asia/Kolkata", "user"),
-         ("week", "Europe/London", "provider"), ("month", "Australia/Adelaide", "environment")]  # fmt: skip
-
-
-@pytest.mark.clickhouse
-@pytest.mark.parametrize("name", ENDPOINTS)
-@pytest.mark.parametrize("call", CALLS, ids=["all", "dates", "filters"])
-def test_clickhouse_answers_the_same(engines: Engines, name: str, call: Json) -> None:
-    steps = STEPS if name in OVER_TIME else [("", "", "")]
-    for step, zone, dimension in steps:
-        given = {"granularity": step, "timezone": zone, "dimension": dimension}
-        request = {
-            **call,
-            **{key: value for key, value in given.items() if value and key in ENDPOINTS[name].parameters},
-        }
-        sql, nodes, values = rendered(name, request)
-        before = ", ".join(f"{node} AS ({text})" for node, text in nodes.items())
-        ours = engines.on_duckdb(sql, values, nodes=nodes)
-        theirs = engines.on_clickhouse(f"WITH {before} {sql}", values)
-        assert differences(ours, theirs, ordered=name not in ("llm_errors", "llm_recent_events")) == "", request
-
-
-def rendered(name: str, request: Json) -> tuple[str, dict[str, str], dict[str, object]]:
-    """An endpoint's last node, the nodes before it, and the values of both, named apart."""
-    source = WORKSPACE.sources["llm_events"]
-    nodes: dict[str, str] = {}
-    values: dict[str, object] = {}
-    for at, node in enumerate(WORKSPACE.pipes[name].nodes):
-        part = Template(node, name).render(request, dict(source.columns), WORKSPACE.tables)
-        nodes[node.name] = re.sub(r"\{(p\d+):", rf"{{n{at}_\1:", part.sql)
-        values |= {f"n{at}_{key}": value for key, value in part.values.items()}
-    return nodes.pop(node.name), nodes, values
