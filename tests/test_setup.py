@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import pytest
 
 from metrics.__main__ import cli
 from metrics.manual import pages
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Perch
 
 
 def pins(file: str) -> dict[str, str]:
@@ -101,3 +102,19 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_the_readme_shows_only_commands_that_exist() -> None:
     named = set(re.findall(r"python -m metrics ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named <= set(cli.commands)
+
+
+def test_the_readmes_calls_answer_what_it_shows(perch: Perch) -> None:
+    blocks = re.findall(r"^\$ (curl .*?)(?=^\$|^```)", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    post, *gets = blocks
+    sent = re.search(r"-d '(.*?)'\n(.*)", post, re.DOTALL)
+    assert sent
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl says of any -d
+    answer = perch.request("POST", "/v0/events", params={"name": "llm_events"}, data=sent[1], headers=form)
+    assert answer.json() == json.loads(sent[2])
+    assert len(gets) == 2
+    for block in gets:
+        path, data = re.search(r"7181(/v0/[^?]+)", block), re.search(r'"data":(\[.*?\])', block, re.DOTALL)
+        assert path
+        assert data
+        assert perch.get(path[1]).json()["data"] == json.loads(data[1])
