@@ -20,7 +20,7 @@ run: $(RUNTIME)  ## Start the API and the dashboard, with demo rows if the store
 	@exec $(PY) -m metrics run $(if $(filter 0,$(DEMO)),--no-demo)
 
 test: lint  ## Check style and types, then run every test
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile
 
 lint: $(DEV)  ## Check style (ruff) and types (mypy)
 	@$(PY) -m ruff check --quiet .
