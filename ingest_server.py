@@ -75,11 +75,12 @@ class Server:
             http="httptools",
             lifespan="off",
             log_config=None,
-            access_log=False,  # a URL may carry a token
+            access_log=False,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=int(settings.body_timeout.total_seconds()),
         )
+        logging.getLogger("uvicorn.access").disabled = True  # whatever else logs here: a URL may carry a token
         self._server = uvicorn.Server(config)
 
     def run(self) -> None:

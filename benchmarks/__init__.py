@@ -1,0 +1,1 @@
+"""Figures that anyone can measure again: a module for each `make bench-...`, a peer beside us in the same run."""

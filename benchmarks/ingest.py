@@ -1,0 +1,237 @@
+"""`make bench-ingest`: durable rows per second over HTTP, beside ClickHouse inserting the same bytes in process.
+
+For each number of events a request and of connections, a fresh server takes requests from `wrk` (one thread) for some
+seconds; then chdb, the engine behind Tinybird, inserts the same NDJSON bytes as often as fits into the same time. Perch
+checks tokens, validates, quarantines, keeps ids apart and fsyncs before it answers; chdb is called in process, parses
+JSONEachRow and does not fsync. Everything runs on 127.0.0.1 and stops by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import requests
+
+from metrics.workspace import load_workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN = "benchmark"
+CASES = ((1, 1), (1, 32), (100, 8), (100, 32), (1000, 8), (1000, 32), (10_000, 8))
+
+LUA = """
+local file, sizes = io.open("{bodies}", "rb"), {{}}
+for line in io.lines("{sizes}") do sizes[#sizes + 1] = tonumber(line) end
+local bodies = {{}}
+for index, size in ipairs(sizes) do bodies[index] = file:read(size) end
+file:close()
+local headers, number = {{ ["Authorization"] = "Bearer {token}" }}, 0
+request = function()
+  number = number + 1
+  return wrk.format("POST", "/v0/events?name=llm_events", headers, bodies[(number - 1) % #bodies + 1])
+end
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One case: rows and requests per second, latency of the answer, what it cost the server."""
+
+    requests: float
+    rows: float
+    p50: str
+    p99: str
+    cpu_per_million: float
+    peak_mb: float
+    failed: int
+
+
+def event(number: int, with_id: bool, chance: random.Random) -> dict[str, object]:
+    """One event of the tutorial's nine fields, about 210 bytes, and an id if asked."""
+    prompt, completion = chance.randrange(20, 8000), chance.randrange(1, 1200)
+    moment = datetime(2026, 6, 1) + timedelta(seconds=number // 1000)
+    failed = chance.random() < 0.02
+    row: dict[str, object] = {
+        "event_time": f"{moment:%Y-%m-%d %H:%M:%S}",
+        "model_name": chance.choice(("gpt-4o", "gpt-4o-mini", "claude-sonnet-4", "gemini-2.5-pro", "mistral-large")),
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "cost": round(prompt * 2.5e-6 + completion * 1e-5, 6),
+        "latency": round(chance.lognormvariate(0.5, 0.6), 3),
+        "success": int(not failed),
+        "error_message": "Rate limit reached" if failed else "",
+    }
+    return {**row, "id": f"req-{number:012d}"} if with_id else row
+
+
+def make_bodies(events: int, bodies: int, with_id: bool) -> list[bytes]:
+    """Bodies of NDJSON; with ids no two rows of all of them share one."""
+    chance = random.Random(1)
+    numbers = iter(range(10**9))
+    return [
+        b"\n".join(json.dumps(event(next(numbers), with_id, chance)).encode() for _ in range(events))
+        for _ in range(bodies)
+    ]
+
+
+@contextmanager
+def server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of its own process on an empty store."""
+    settings = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(port), "PERCH_ADMIN_TOKEN": TOKEN}
+    process = subprocess.Popen(
+        [sys.executable, "ingest_server.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(200):
+            try:
+                requests.get(f"http://127.0.0.1:{port}/v0/health", timeout=1)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.05)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has held, in MB."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def measure(folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int) -> Measured:
+    """Drive one fresh server with wrk."""
+    port = 17_181
+    data, sizes, script = folder / "bodies", folder / "sizes", folder / "post.lua"
+    data.write_bytes(b"".join(bodies))
+    sizes.write_text("\n".join(str(len(body)) for body in bodies) + "\n")
+    script.write_text(LUA.format(bodies=data, sizes=sizes, token=TOKEN))
+    store = folder / "store"
+    with server(store, port) as process:
+        before = cpu_seconds(process.pid)
+        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", str(script)]
+        told = subprocess.run([*wrk, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True).stdout
+        cpu, peak = cpu_seconds(process.pid) - before, peak_mb(process.pid)
+        stored = requests.get(
+            f"http://127.0.0.1:{port}/v0/sql",
+            params={"q": "SELECT count() AS n FROM llm_events", "token": TOKEN},
+            timeout=60,
+        ).json()["data"][0]["n"]
+    shutil.rmtree(store)
+    done = int(_number(told, r"(\d+) requests in"))
+    assert stored >= done * events or _number(told, r"Non-2xx or 3xx responses: (\d+)"), "rows were lost"
+    rate = _number(told, r"Requests/sec:\s+([\d.]+)")
+    latency = {name: re.search(rf"{name}%\s+(\S+)", told) for name in ("50", "99")}
+    return Measured(
+        rate,
+        rate * events,
+        latency["50"][1] if latency["50"] else "-",
+        latency["99"][1] if latency["99"] else "-",
+        cpu / max(1, stored) * 1e6,
+        peak,
+        int(_number(told, r"Non-2xx or 3xx responses: (\d+)")),
+    )
+
+
+def _columns(got: Measured) -> str:
+    rates = f"{got.rows:10,.0f} {got.requests:7,.0f} {got.p50:>8} {got.p99:>8}"
+    return f"{rates} {got.cpu_per_million:8.2f} {got.peak_mb:8.0f} {got.failed:4}"
+
+
+def _number(text: str, pattern: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) if found else 0.0
+
+
+CHDB = """
+import resource, sys, time
+from chdb import session
+folder, events, seconds, columns = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+sizes = [int(line) for line in open(folder + "/sizes")]
+with open(folder + "/bodies", "rb") as file:
+    bodies = [file.read(size).decode() for size in sizes]
+engine = session.Session(folder + "/chdb")
+engine.query("CREATE DATABASE b")
+engine.query("CREATE TABLE b.llm_events (" + columns + ") ENGINE MergeTree PARTITION BY toYYYYMM(event_time) "
+             "ORDER BY (event_time, model_name)")
+began, cpu, number, times = time.perf_counter(), time.process_time(), 0, []
+while time.perf_counter() - began < seconds:
+    started = time.perf_counter()
+    engine.query("INSERT INTO b.llm_events FORMAT JSONEachRow " + bodies[number % len(bodies)])
+    times.append(time.perf_counter() - started)
+    number += 1
+elapsed, used = time.perf_counter() - began, time.process_time() - cpu
+times.sort()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+middle, worst = times[len(times) // 2] * 1e3, times[int(len(times) * 0.99)] * 1e3
+print(number / elapsed, middle, worst, used / (number * events) * 1e6, peak)
+"""
+
+
+def measure_chdb(folder: Path, events: int, seconds: int) -> Measured:
+    """Insert the same bytes into chdb in a process of its own, one request after another."""
+    source = load_workspace(ROOT / "metrics").source("llm_events")
+    columns = ", ".join(
+        f"`{column.name}` {column.type}" + (f" DEFAULT {column.default}" if column.default else "")
+        for column in source.definition.columns
+    )
+    arguments = [str(folder), str(events), str(seconds), columns]
+    told = subprocess.run([sys.executable, "-c", CHDB, *arguments], capture_output=True, text=True, check=True).stdout
+    rate, p50, p99, cpu, peak = (float(part) for part in told.split())
+    shutil.rmtree(folder / "chdb", ignore_errors=True)
+    return Measured(rate, rate * events, f"{p50:.2f}ms", f"{p99:.2f}ms", cpu, peak, 0)
+
+
+def _wanted(events: int, seconds: int, with_id: bool) -> int:
+    """How many bodies: with ids enough that none is sent twice, without a few."""
+    return max(50, seconds * 700_000 // max(events, 60)) if with_id else min(200, 2_000_000 // events)
+
+
+def main() -> None:
+    """Run every case and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seconds", type=int, default=5, help="how long each measurement takes (s)")
+    parser.add_argument("--cases", default="", help="such as 1x32,1000x8: events a request x connections")
+    parser.add_argument("--ids", choices=("both", "with", "without"), default="both")
+    parser.add_argument("--no-chdb", action="store_true", help="measure Perch alone")
+    given = parser.parse_args()
+    cases = [tuple(int(part) for part in case.split("x")) for case in given.cases.split(",") if case] or CASES
+    print("Perch over HTTP (fsync before each answer) | chdb in process (no fsync)", flush=True)
+    print("events conns ids     rows/s   req/s      p50      p99  cpu-s/M  peak-MB fail | chdb rows/s  p50  p99  ratio")
+    for with_id in {"both": (False, True), "with": (True,), "without": (False,)}[given.ids]:
+        for events, connections in cases:
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                bodies = make_bodies(events, _wanted(events, given.seconds, with_id), with_id)
+                got = measure(folder, bodies, events, connections, given.seconds)
+                print(f"{events:6} {connections:5} {'yes' if with_id else 'no':3} {_columns(got)}", end="", flush=True)
+                if not given.no_chdb:
+                    peer = measure_chdb(folder, events, given.seconds)
+                    print(f" | {peer.rows:10,.0f} {peer.p50} {peer.p99} {got.rows / peer.rows:5.2f}x", end="")
+                print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
