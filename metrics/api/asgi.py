@@ -20,7 +20,7 @@ from flask import Flask
 
 from metrics import events, ingest
 from metrics.api.cors import CORS
-from metrics.api.errors import described
+from metrics.api.errors import described, unknown
 from metrics.api.events import REPLAYED, waits
 from metrics.errors import Busy, PerchError, SlowBody
 from metrics.idempotency import Claim, Counts
@@ -56,17 +56,25 @@ class FrontDoor:
             return
         headers = dict(scope["headers"])
         body = _Arriving(self)
+        started = False
+
+        async def sending(message: dict[str, Any]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
             await body.read(headers, receive)
             if scope["method"] == "POST" and scope["path"].rstrip("/") == "/v0/events":
-                await _answer(send, *await self._take_in(scope, headers, bytes(body.data)))
+                await _answer(sending, *await self._take_in(scope, headers, bytes(body.data)))
             else:
-                await self._flask(cast(Any, scope), cast(Any, _replay(bytes(body.data), receive)), cast(Any, send))
-        except PerchError as error:
-            status, extra, answer = described(error)
-            await _answer(send, status, answer, extra if body.complete else {**extra, "Connection": "close"})
+                await self._flask(cast(Any, scope), cast(Any, _replay(bytes(body.data), receive)), cast(Any, sending))
         except _Gone:
             return
+        except Exception as error:
+            status, extra, answer = described(error if isinstance(error, PerchError) else unknown(error))
+            if not started:
+                await _answer(send, status, answer, extra if body.complete else {**extra, "Connection": "close"})
         finally:
             self._arriving -= len(body.data)
 

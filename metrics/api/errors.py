@@ -46,9 +46,14 @@ def _http(error: HTTPException) -> Response:
     return _plain(sentence, error.code or 500)
 
 
-def _unknown(error: Exception) -> Response:
+def unknown(error: Exception) -> PerchError:
+    """Log an error that nobody expected; returns what its caller is told."""
     log.error("a request failed", exc_info=error)
-    return _plain("Something went wrong in the server; its log tells what.", 500)
+    return PerchError("Something went wrong in the server; its log tells what.")
+
+
+def _unknown(error: Exception) -> Response:
+    return _known(unknown(error))
 
 
 def _plain(sentence: str, status: int) -> Response:
