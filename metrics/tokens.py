@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from metrics.errors import BadRequest, Forbidden, NotFound
+from metrics.errors import BadRequest, Forbidden, NotFound, StartError
 from metrics.settings import Settings
 from metrics.store import Connection, Store
 from metrics.writer import Writer
@@ -101,21 +101,33 @@ class Tokens:
 
 
 def admin_token(settings: Settings) -> str:
-    """The admin token: `PERCH_ADMIN_TOKEN`, or the one in its file, which is made at the first start, mode 0600."""
+    """The admin token: `PERCH_ADMIN_TOKEN`, or the one in its file, which is made at the first start, mode 0600.
+
+    Raises:
+        StartError: the file cannot be written or read, or is empty.
+    """
     if settings.admin_token:
         return settings.admin_token
     path = settings.admin_token_path
-    if not path.exists():
-        _write_private(path, new_secret("admin") + "\n")
-    return path.read_text().strip()
+    try:
+        if not path.exists():
+            _write_private(path, new_secret("admin") + "\n")
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise StartError(f"The admin token's file {path} cannot be used: {error.strerror}.") from None
+    if not secret:
+        raise StartError(f"The admin token's file {path} is empty; delete it and a new token is made.")
+    return secret
 
 
 def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    beside = path.with_suffix(".part")  # a full disk must not leave an empty token
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    beside.replace(path)
 
 
 def new_secret(token_id: str) -> str:
