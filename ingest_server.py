@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -116,10 +117,14 @@ def serve(settings: Settings) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # uvicorn sends itself the signal again when it has ended: by then it must not end the process.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    # While the store is opened, and when uvicorn has ended and sends itself the signal again: it must not kill.
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
     with open_perch(settings) as opened, contextlib.suppress(KeyboardInterrupt):
         server = Server(opened.app, settings)
+        signal.signal(signal.SIGTERM, lambda number, frame: server.close())
+        if stopping.is_set():
+            server.close()
         print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
         server.run()
 
