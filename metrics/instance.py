@@ -58,7 +58,7 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
 
 
 def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:
-    writer = Writer(store, workspace, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
+    writer = Writer(store, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
     tokens = Tokens(store, writer, admin_token(settings))
     keys = Keys(store, settings.idempotency_keep)
     exporter = Exporter(store, writer, workspace, settings.exports_dir)

@@ -8,11 +8,13 @@ with the declared columns alone, all that a query sees; `internal` holds our own
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,13 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from metrics.errors import BadRequest, QueryTimeout, StartError, StoreHeld
+from metrics.errors import BadRequest, Busy, PerchError, QueryTimeout, StartError, StoreHeld
 
 Connection = duckdb.DuckDBPyConnection
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 16_000_000
+"""The log is folded into the file at this size: a stall of about 50 ms. Larger logs only make rarer, longer ones."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -39,6 +45,10 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE internal.idempotency_keys (id BLOB, body BLOB, successful_rows UBIGINT, quarantined_rows UBIGINT,
                                             duplicate_rows UBIGINT, created_at TIMESTAMP);
     """,
+    """
+    CREATE TABLE internal.last_change (seq UBIGINT);
+    INSERT INTO internal.last_change VALUES (0);
+    """,
 )
 """Step n brings our own tables from version n to n + 1. A step that has been released is never edited."""
 
@@ -53,19 +63,70 @@ class QueryResult:
     bytes_read: int
 
 
+class Misfit(ValueError):
+    """A value that a column cannot hold, found only when the row was written; the text is DuckDB's."""
+
+
 class Store:
     """One open DuckDB file. `connection` belongs to the writer's thread; everybody else reads by `query`."""
 
     def __init__(self, path: Path, *, memory: int, threads: int | None = None) -> None:
         self.path = path
-        self.connection = _connect(path, memory, threads or os.cpu_count() or 2)
-        self._prepare()
+        self._open: Callable[[], Connection] = partial(_connect, path, memory, threads or os.cpu_count() or 2)
+        self._users = 0  # those who hold the connection or a cursor of it
+        self._healing = False
+        self._changed = threading.Condition()
+        self._fold_at = LOG_BYTES
+        self.connection = self._open()
+        self._acknowledged = _Acknowledged(path)
+        try:
+            self._refuse_losses()
+            self._prepare()
+        except BaseException:
+            self._let_go()
+            raise
 
     def close(self) -> None:
         """Write the log into the file and let go of it."""
         with contextlib.suppress(duckdb.Error):
             self.connection.execute("CHECKPOINT")
         self.connection.close()
+
+    def _let_go(self) -> None:
+        """Close without touching the files, so that whoever looks into what is wrong finds them as they were."""
+        with contextlib.suppress(duckdb.Error):
+            self.connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        self.connection.close()
+
+    def _refuse_losses(self) -> None:
+        """DuckDB takes a log that was cut short for one whose last commits never happened: here they are missed."""
+        last, acknowledged = self.last_seq(), self._acknowledged.read()
+        if last < acknowledged:
+            raise StartError(
+                f"The store {self.path} ends at commit {last:,}, but commit {acknowledged:,} was acknowledged: "
+                f"it or its log {log_path(self.path).name} is damaged or was replaced. Put back a whole copy of both, "
+                f"or delete {self._acknowledged.path.name} to go on without the rows that are missing."
+            )
+        self._acknowledged.write(last)
+
+    def last_seq(self) -> int:
+        """The highest commit number in use, by a row, a change or a mark: one below a mark would hide rows from it."""
+        with self._using() as connection:
+            tables = connection.execute(
+                "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
+                "WHERE (schema_name = 'rows' AND column_name = '_seq') "
+                "OR (schema_name, table_name) IN (('internal', 'export_marks'), ('internal', 'last_change')) "
+                "AND column_name = 'seq'"
+            ).fetchall()
+            parts = [f"SELECT max({column}) AS seq FROM {schema}.{quoted(name)}" for schema, name, column in tables]
+            found = (
+                connection.execute(f"SELECT max(seq) FROM ({' UNION ALL '.join(parts)})").fetchone() if parts else None
+            )
+        return int(found[0] or 0) if found else 0
+
+    def acknowledge(self, seq: int) -> None:
+        """Note outside the store that commit `seq` is about to be acknowledged: the next start looks for it."""
+        self._acknowledged.write(seq)
 
     def _prepare(self) -> None:
         for schema in ("rows", "internal"):
@@ -81,26 +142,106 @@ class Store:
                 self.connection.execute("INSERT INTO internal.version VALUES (?)", [step])
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One durable transaction on the writing connection: committed at the end, rolled back on any exception."""
-        self.connection.execute("BEGIN")
+    def _using(self) -> Iterator[Connection]:
+        """The connection, which nobody closes meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._healing)
+            self._users += 1
         try:
             yield self.connection
-            self.connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):
-                self.connection.execute("ROLLBACK")
-            raise
+        finally:
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
+
+    def heal(self) -> bool:
+        """Open the file again if DuckDB has given it up, as it does when it cannot write it; whether that was needed.
+
+        Raises:
+            Busy: it cannot be opened now.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._healing)
+            if not self._given_up():
+                return False
+            self._healing = True
+            # All of the old one must be closed first: closing any handle of a file drops the process's lock on it.
+            self._changed.wait_for(lambda: self._users == 0)
+        try:
+            self.connection.close()
+            self.connection = self._open()
+        except PerchError as error:
+            raise Busy(f"The store cannot be opened now: {error.message}", retry_after=5) from None
+        finally:
+            with self._changed:
+                self._healing = False
+                self._changed.notify_all()
+        log.warning("the store was opened again")
+        return True
+
+    def _given_up(self) -> bool:
+        try:
+            self.connection.cursor().execute("SELECT 1")
+        except duckdb.Error:
+            return True
+        return False
+
+    def fold_log(self) -> None:
+        """Write the log into the file if it is long; for the writer's thread, between transactions."""
+        try:
+            size = log_path(self.path).stat().st_size
+        except OSError:  # there is none when it was just folded
+            return
+        if size < self._fold_at:
+            return
+        self._fold_at = LOG_BYTES
+        try:
+            with self._using() as connection:
+                connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            log.error("the log stays beside the store, which cannot be written: %s", first_line(error))
+            self._fold_at = size + LOG_BYTES  # a full disk cannot come this far: the next try finds more room
+        self.heal()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One durable transaction on the writing connection: committed at the end, rolled back on any exception.
+
+        Raises:
+            Busy: the disk is full or fails, or memory is short; nothing was written.
+            Misfit: a value does not fit its column.
+        """
+        with self._using() as connection, _told(writing=True):
+            connection.execute("BEGIN")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def misfits(self, batch: pa.Table, sql: str) -> list[int]:
+        """The rows of `batch` for which an expression fails; none where it can be computed for all."""
+        with self._using() as connection, _told(), contextlib.closing(connection.cursor()) as cursor:
+            try:
+                cursor.execute(f"SELECT count({sql}) FROM batch").fetchall()
+            except duckdb.DataError:
+                numbered = batch.append_column("_row", pa.array(range(len(batch))))  # noqa: F841 - DuckDB finds it
+                found = cursor.execute(f"SELECT _row FROM numbered WHERE TRY({sql}) IS NULL").fetchall()
+                return [int(row) for (row,) in found]
+        return []
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A cursor of its own inside one read transaction, so that several statements see the same rows."""
-        cursor = self.connection.cursor()
-        try:
+        """A cursor of its own inside one read transaction, so that several statements see the same rows.
+
+        Raises:
+            Busy: the disk is full or fails.
+        """
+        with self._using() as connection, _told(), contextlib.closing(connection.cursor()) as cursor:
             cursor.execute("BEGIN")
             yield cursor
-        finally:
-            cursor.close()
 
     def sizes(self, table: str, quarantine: str) -> tuple[int, int, int]:
         """Rows of a data source, rows of its quarantine, and the bytes of the whole file."""
@@ -117,28 +258,92 @@ class Store:
         Raises:
             QueryTimeout: it ran longer than `timeout` seconds.
             BadRequest: DuckDB refuses it; the sentence is DuckDB's first.
+            Busy: the disk is full or fails.
         """
-        cursor = self.connection.cursor()
-        cursor.execute("SET python_enable_replacements = false; SET enable_profiling = 'no_output'")
-        timer = threading.Timer(timeout, cursor.interrupt)
-        timer.daemon = True
-        started = time.perf_counter()
         try:
-            timer.start()
-            relation = cursor.sql(sql, params=dict(values or {}))
-            table = relation.to_arrow_table()
-            elapsed = time.perf_counter() - started
-            rows_read, bytes_read = _scanned(cursor)
-        except duckdb.InterruptException:
-            raise QueryTimeout(f"The query took longer than {timeout:g} s; ask for a shorter range.") from None
-        except duckdb.OutOfMemoryException:
-            raise BadRequest("The query needs more memory than PERCH_MEMORY allows; ask for a shorter range.") from None
-        except duckdb.Error as error:
-            raise BadRequest(f"The query failed: {first_line(error)}") from None
-        finally:
-            timer.cancel()
-            cursor.close()
-        return QueryResult(table, elapsed, rows_read, bytes_read)
+            with self._using() as connection, _told():
+                return _run(connection.cursor(), sql, dict(values or {}), timeout)
+        except PerchError:
+            self.heal()
+            raise
+
+
+def _run(cursor: Connection, sql: str, values: dict[str, object], timeout: float) -> QueryResult:
+    cursor.execute("SET python_enable_replacements = false; SET enable_profiling = 'no_output'")
+    timer = threading.Timer(timeout, cursor.interrupt)
+    timer.daemon = True
+    started = time.perf_counter()
+    try:
+        timer.start()
+        relation = cursor.sql(sql, params=values)
+        table = relation.to_arrow_table()
+        elapsed = time.perf_counter() - started
+        rows_read, bytes_read = _scanned(cursor)
+    except duckdb.InterruptException:
+        raise QueryTimeout(f"The query took longer than {timeout:g} s; ask for a shorter range.") from None
+    except duckdb.OutOfMemoryException:
+        raise BadRequest("The query needs more memory than PERCH_MEMORY allows; ask for a shorter range.") from None
+    except _UNABLE:
+        raise
+    except duckdb.Error as error:
+        raise BadRequest(f"The query failed: {first_line(error)}") from None
+    finally:
+        timer.cancel()
+        cursor.close()
+    return QueryResult(table, elapsed, rows_read, bytes_read)
+
+
+_UNABLE = (duckdb.IOException, duckdb.FatalException, duckdb.ConnectionException)
+
+
+@contextlib.contextmanager
+def _told(*, writing: bool = False) -> Iterator[None]:
+    """What DuckDB raises when the machine fails it, not the statement: an error that says to come again."""
+    try:
+        yield
+    except (*_UNABLE, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
+        log.error("the store could not be %s: %s", "written" if writing else "read", first_line(error))
+        if writing:
+            raise Busy(
+                "The store cannot be written (is its disk full?), so nothing was stored; send the same request again.",
+                retry_after=5,
+            ) from None
+        raise Busy("The store cannot be read at the moment; send the same request again.", retry_after=5) from None
+    except duckdb.DataError as error:
+        if not writing:
+            raise
+        raise Misfit(first_line(error)) from None
+
+
+class _Acknowledged:
+    """The number of the last acknowledged commit, in a file beside the store.
+
+    It is written without fsync, after the log's own: what it says is never ahead of the log on the disk.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self.path = store.with_name(store.name + ".acknowledged")
+        self._seq = 0
+
+    def read(self) -> int:
+        """The number; 0 where there is no file or it holds none."""
+        with contextlib.suppress(OSError, ValueError):
+            self._seq = int(self.path.read_bytes())
+        return self._seq
+
+    def write(self, seq: int) -> None:
+        """Set the number; where that is impossible the file keeps a lower one, which only proves less."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
+            try:
+                os.pwrite(descriptor, b"%020d\n" % seq, 0)
+            finally:
+                os.close(descriptor)
+
+
+def log_path(store: Path) -> Path:
+    """DuckDB's write-ahead log of a store."""
+    return store.with_name(store.name + ".wal")
 
 
 def quoted(name: str) -> str:
@@ -156,8 +361,9 @@ def _connect(path: Path, memory: int, threads: int) -> Connection:
     config: dict[str, Any] = {
         "memory_limit": f"{memory}B",
         "threads": threads,
-        # The log is folded into the file every 16 MB: a stall of about 50 ms; larger logs only make rarer, longer ones.
-        "wal_autocheckpoint": "16MB",
+        # Never inside a COMMIT, which would then be durable and fail at once: `fold_log` does it, after the answers.
+        "wal_autocheckpoint": "1TB",
+        "auto_checkpoint_skip_wal_threshold": 2**62,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
@@ -166,12 +372,22 @@ def _connect(path: Path, memory: int, threads: int) -> Connection:
     except duckdb.IOException as error:
         if "lock" in str(error):
             raise StoreHeld(f"The store {path} is held by another process; stop that one first.") from None
-        raise StartError(f"The store {path} cannot be opened: {first_line(error)}") from None
+        raise _unopened(path, error) from None
     except duckdb.Error as error:
-        raise StartError(f"The store {path} cannot be opened: {first_line(error)}") from None
+        raise _unopened(path, error) from None
     # Only GLOBAL settings reach the cursors.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     return connection
+
+
+def _unopened(path: Path, error: duckdb.Error) -> StartError:
+    if "WAL" not in str(error):
+        return StartError(f"The store {path} cannot be opened: {first_line(error)}")
+    wal = log_path(path)
+    return StartError(
+        f"The log {wal} is damaged ({first_line(error).removesuffix('.')}). Put back a whole copy of it and of "
+        f"{path.name}, or move it and {path.name}.acknowledged away to go on without the rows that only it has."
+    )
 
 
 class _Operator(msgspec.Struct):

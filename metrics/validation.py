@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from operator import attrgetter
 from typing import Any
 
@@ -23,7 +23,15 @@ import pyarrow as pa
 from metrics.columns import ColumnType, json_text, parse_type
 from metrics.datafiles import DataSource
 
-_ANY = msgspec.json.Decoder(float_hook=Decimal)
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number in it has too large an exponent") from None
+
+
+_ANY = msgspec.json.Decoder(float_hook=_number)
 _SHOWN = 200  # characters of a bad value that a reason repeats
 
 QUARANTINE_EXTRA = (
@@ -81,6 +89,7 @@ class Validator:
     def __init__(self, source: DataSource) -> None:
         self.fields = tuple(_field(column) for column in source.columns)
         self._read = _struct_decoder(self.fields)
+        self._sent = _exact_decoder(self.fields)
         self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.path and item.type.decode is datetime]
 
     def decode(self, lines: Iterable[tuple[int, bytes]], *, long_fractions: bool = False) -> Rows:
@@ -122,7 +131,7 @@ class Validator:
             return item.type.to_arrow(values)
 
         def exactly(row: int) -> object:
-            return item.type.coerce(_at_path(_ANY.decode(lines[row]), item.path or ()))
+            return item.type.coerce(_at_path(self._sent(lines[row]), item.path or ()))
 
         return decimal_array(values, item.type.arrow, exactly)
 
@@ -162,10 +171,28 @@ class Validator:
         if not columns:
             rows.coerced.append(tuple(values))
             return
-        texts = {
-            item.name: None if value is None else json_text(value) for item, value in zip(self.fields, raw, strict=True)
-        }
-        rows.bad.append(BadRow(texts, columns, reasons))
+        rows.bad.append(BadRow(_texts(self.fields, raw), columns, reasons))
+
+    def set_aside(self, rows: Rows, misfits: Mapping[int, Sequence[str]]) -> None:
+        """Make bad rows of good ones: `misfits` has the columns whose DEFAULT fails, by the row's place in `table`."""
+        types = {item.name: item.type.text for item in self.fields}
+        for at in sorted(misfits, reverse=True):
+            reasons = [f"the DEFAULT of column '{name}' is not {types[name]}" for name in misfits[at]]
+            rows.bad.append(BadRow(self._take_out(rows, at), list(misfits[at]), reasons))
+
+    def _take_out(self, rows: Rows, at: int) -> dict[str, str | None]:
+        """Remove a good row; returns its raw texts."""
+        if at < len(rows.structs):
+            rows.structs.pop(at)
+            record = self._sent(rows.lines.pop(at))
+            values = [None if item.path is None else _at_path(record, item.path) for item in self.fields]
+        else:
+            values = msgspec.to_builtins(rows.coerced.pop(at - len(rows.structs)), builtin_types=(Decimal,))
+        return _texts(self.fields, values)
+
+
+def _texts(fields: Sequence[Field], values: Sequence[Any]) -> dict[str, str | None]:
+    return {item.name: None if value is None else json_text(value) for item, value in zip(fields, values, strict=True)}
 
 
 class _Refused(ValueError):
@@ -233,6 +260,15 @@ def _struct_decoder(fields: Sequence[Field]) -> Callable[[bytes], Any]:
         members.append((name, kind | None, None) if item.optional else (name, kind))
     struct = msgspec.defstruct("Row", members, rename=renamed, kw_only=True, gc=False)
     return msgspec.json.Decoder(struct).decode
+
+
+def _exact_decoder(fields: Sequence[Field]) -> Callable[[bytes], Any]:
+    """A decoder of a line that msgspec read, to its values as they were sent; it too passes over unknown keys."""
+    keys = dict.fromkeys(item.path[0].removesuffix("[:]") for item in fields if item.path)
+    members = [(f"f{at}", Any, None) for at in range(len(keys))]
+    struct = msgspec.defstruct("Sent", members, rename={f"f{at}": key for at, key in enumerate(keys)})
+    decode = msgspec.json.Decoder(struct, float_hook=_number).decode
+    return lambda line: dict(zip(keys, msgspec.structs.astuple(decode(line)), strict=True))
 
 
 def _refuse(line: bytes) -> Any:

@@ -94,18 +94,21 @@ class Source:
     def _insert(self, present: frozenset[str]) -> str:
         written = [item for item in self.definition.columns if item.name in present or item.default is not None]
         names = ", ".join(quoted(column.name) for column in written)
-        values = ", ".join(self._value(column, present) for column in written)
+        values = ", ".join(f"{self._value(column, present)} AS {quoted(column.name)}" for column in written)
         order = f" ORDER BY {self.sorting}" if self.sorting else ""
         return f"INSERT INTO rows.{quoted(self.name)} ({names}, _seq) SELECT {values}, $seq FROM batch{order}"
+
+    def computed(self, present: frozenset[str]) -> list[tuple[str, str]]:
+        """The columns that have a DEFAULT, each with the expression of what `insert` writes into it."""
+        declared = self.definition.columns
+        return [(column.name, self._value(column, present)) for column in declared if column.default is not None]
 
     def _value(self, column: Column, present: frozenset[str]) -> str:
         kind, name = parse_type(column.type), quoted(column.name)
         if column.name not in present:
-            return f"{self.default(column)} AS {name}"
+            return self.default(column)
         value = f"CAST({name} AS {kind.duckdb})" if kind.duckdb in _CAST_FROM_TEXT else name
-        return (
-            f"{value} AS {name}" if column.default is None else f"coalesce({value}, {self.default(column)}) AS {name}"
-        )
+        return value if column.default is None else f"coalesce({value}, {self.default(column)})"
 
     def default(self, column: Column) -> str:
         """The DEFAULT of a column as DuckDB SQL; raises DefinitionError naming the line of an expression that fails."""
@@ -187,7 +190,8 @@ def bring_up(store: Store, workspace: Workspace) -> None:
     Raises:
         StartError: a table cannot become what its file now says; names the column, the old and the new type.
     """
-    store.connection.execute(MACROS)
+    with store.transaction() as connection:
+        connection.execute(MACROS)
     for source in workspace.sources.values():
         with store.transaction():
             _bring_up(store, source)

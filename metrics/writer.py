@@ -7,6 +7,7 @@ gathers. Anything else that changes the store (a delete, a token, an export's ma
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -19,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from metrics.errors import Busy
+from metrics.errors import Busy, PerchError
 from metrics.idempotency import Claim, Counts, duplicates, keep_answer
-from metrics.store import Connection, Store, quoted
+from metrics.store import Connection, Misfit, Store, quoted
 from metrics.validation import Rows, quarantine_table
-from metrics.workspace import Source, Workspace
+from metrics.workspace import Source
 
 GROUP_ROWS = 20_000
 """Rows after which a group is closed: more would only make the others wait longer for their answer."""
@@ -42,6 +43,11 @@ class _Waiting:
     error: BaseException | None = None
     future: Future[Any] = field(default_factory=Future)
 
+    @property
+    def changed(self) -> bool:
+        """Whether its commit left a trace in the store."""
+        return True
+
     def answer(self) -> None:
         if self.error is not None:
             self.future.set_exception(self.error)
@@ -56,6 +62,11 @@ class _Batch(_Waiting):
     import_id: str = ""
     claim: Claim | None = None
 
+    @property
+    def changed(self) -> bool:
+        """A body of nothing but duplicates leaves no row with the number of its commit."""
+        return bool(self.result.successful_rows or self.result.quarantined_rows)
+
 
 @dataclass
 class _Task(_Waiting):
@@ -65,14 +76,14 @@ class _Task(_Waiting):
 class Writer:
     """Owns the store's writing connection from `start` to `stop`."""
 
-    def __init__(self, store: Store, workspace: Workspace, *, queue_rows: int, queue_bytes: int) -> None:
+    def __init__(self, store: Store, *, queue_rows: int, queue_bytes: int) -> None:
         self._store = store
         self._limits = queue_rows, queue_bytes
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._stopping = False
-        self._seq = _last_seq(store, workspace)
+        self._seq = store.last_seq()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     @property
@@ -143,6 +154,8 @@ class Writer:
                     item.error = item.error or error
             for item in group:
                 item.answer()
+            with contextlib.suppress(PerchError):  # the next commit meets the same and answers it
+                self._store.fold_log()
 
     def _next_group(self) -> list[_Waiting]:
         """What is written next: a task alone, or batches up to GROUP_ROWS; empty when stopping and all is written."""
@@ -166,18 +179,50 @@ class Writer:
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:
-            with self._store.transaction() as connection:
-                self._seq += 1
-                for item in group:
-                    if isinstance(item, _Task):
-                        item.result = item.run(connection)
-                self._insert(connection, [item for item in group if isinstance(item, _Batch)])
+            self._write(group)
+        except Busy as error:  # nobody's fault: each may come again
+            for item in group:
+                item.error = error
         except Exception as error:
             if len(group) == 1:
-                group[0].error = error
+                self._commit_without_misfits(group[0], error)
                 return
             for item in group:  # one of them is at fault: the others must not fail with it
                 self._commit([item])
+        else:
+            if any(item.changed for item in group):
+                self._store.acknowledge(self._seq)
+
+    def _write(self, group: list[_Waiting]) -> None:
+        self._seq += 1
+        try:
+            with self._store.transaction() as connection:
+                for item in group:
+                    if isinstance(item, _Task):
+                        item.result = item.run(connection)
+                        connection.execute("UPDATE internal.last_change SET seq = ?", [self._seq])
+                self._insert(connection, [item for item in group if isinstance(item, _Batch)])
+        except Exception:
+            if not self._store.heal() or self._store.last_seq() < self._seq:
+                raise
+            # What the engine gave up on was in the log by then.
+
+    def _commit_without_misfits(self, item: _Waiting, error: Exception) -> None:
+        """A DEFAULT may give what its column cannot hold: such rows are quarantined, and the others written."""
+        item.error = error
+        if isinstance(error, Misfit) and isinstance(item, _Batch) and self._set_misfits_aside(item):
+            item.error = None
+            self._commit([item])
+
+    def _set_misfits_aside(self, item: _Batch) -> bool:
+        source, found = item.source, dict[int, list[str]]()
+        assert source is not None
+        batch = source.validator.table(item.checked)
+        for name, sql in source.computed(frozenset(batch.column_names)):
+            for row in self._store.misfits(batch, sql):
+                found.setdefault(row, []).append(name)
+        source.validator.set_aside(item.checked, found)
+        return bool(found)
 
     def _insert(self, connection: Connection, batches: list[_Batch]) -> None:
         by_source: dict[str, list[_Batch]] = {}
@@ -199,11 +244,12 @@ class Writer:
 
         def swap(connection: Connection) -> Counts:
             remove(connection, source, "true", self._seq)
-            batch = _Batch(source=source, checked=rows, import_id=import_id)
             self._insert(connection, [batch])
             counts: Counts = batch.result
             return counts
 
+        batch = _Batch(source=source, checked=rows, import_id=import_id)
+        self._set_misfits_aside(batch)
         return self._put(_Task(len(rows.bad) + rows.good, run=swap))
 
     def remove(self, source: Source, condition: str) -> Future[int]:
@@ -263,12 +309,3 @@ def _insert_bad(connection: Connection, source: Source, batches: list[_Batch], s
         names = ", ".join(quoted(name) for name, _ in source.quarantine_columns)
         into = f"rows.{quoted(source.quarantine)} ({names}, _seq)"
         connection.execute(f"INSERT INTO {into} SELECT *, $seq FROM batch", {"seq": seq})
-
-
-def _last_seq(store: Store, workspace: Workspace) -> int:
-    """The highest commit number in use, by a row or by a mark: one below a mark would hide rows from its reader."""
-    tables = [f"rows.{quoted(name)}" for name in workspace.tables]
-    parts = [f"SELECT max(_seq) AS seq FROM {table}" for table in tables]
-    parts.append("SELECT max(seq) FROM internal.export_marks")
-    found = store.connection.execute(f"SELECT max(seq) FROM ({' UNION ALL '.join(parts)})").fetchone()
-    return int(found[0] or 0) if found else 0
