@@ -21,9 +21,9 @@ _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True)
 class Lines:
-    """The JSON texts of a body with their 1-based line numbers (positions, in an array)."""
+    """The JSON texts of a body, one for each of its lines or for each item of its array."""
 
-    numbered: list[tuple[int, bytes]]
+    texts: list[bytes]
     long_fractions: bool
 
 
@@ -90,24 +90,22 @@ def split(body: bytes, *, array: bool = False) -> Lines:
     long_fractions = b".999999" in text
     if array and text.startswith(b"["):
         return Lines(_array_items(text), long_fractions)
-    if _is_one_value(text):
-        return Lines([(1, text)], long_fractions)
-    return Lines(list(enumerate(body.split(b"\n"), start=1)), long_fractions)
+    if _is_pretty_printed(text):
+        return Lines([text], long_fractions)
+    return Lines(body.rstrip().split(b"\n"), long_fractions)
 
 
-def _array_items(text: bytes) -> list[tuple[int, bytes]]:
+def _array_items(text: bytes) -> list[bytes]:
     try:
-        return [(at, bytes(item)) for at, item in enumerate(_RAW_ARRAY.decode(text), start=1)]
+        return [bytes(item) for item in _RAW_ARRAY.decode(text)]
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadRequest(f"The body is not a valid JSON array: {error}.") from None
 
 
-def _is_one_value(text: bytes) -> bool:
-    """Whether a body of several lines is one pretty-printed JSON value: then its first line alone is not one."""
+def _is_pretty_printed(text: bytes) -> bool:
+    """Whether a body of several lines is one JSON value: then its first line alone is not one."""
     first, newline, _ = text.partition(b"\n")
-    if not newline:
-        return True
-    return not _parses(first) and _parses(text)
+    return bool(newline) and not _parses(first) and _parses(text)
 
 
 def _parses(text: bytes) -> bool:

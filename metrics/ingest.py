@@ -81,7 +81,7 @@ def take_in(perch: Perch, source: Source, body: Body, claim: Claim | None) -> Fu
 def _checked(source: Source, body: Body, limit: int) -> Rows:
     plain = events.decompress(body.data, body.encoding, limit)
     lines = events.split(plain, array=body.array)
-    rows = source.validator.decode(lines.numbered, long_fractions=lines.long_fractions)
+    rows = source.validator.decode(lines.texts, long_fractions=lines.long_fractions)
     if not rows.good and not any(row.columns for row in rows.bad):
         raise BadRequest(f"No event was found in the body: {rows.bad[0].reasons[0]}")
     return rows

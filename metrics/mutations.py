@@ -39,7 +39,7 @@ def read_upload(source: Source, data: bytes, form: str, delimiter: str = ",") ->
         raise BadRequest(f"The format '{form}' is not supported; there are: {', '.join(FILE_FORMATS)}.")
     if form == "ndjson":
         lines = events.split(data)
-        return source.validator.decode(lines.numbered, long_fractions=lines.long_fractions)
+        return source.validator.decode(lines.texts, long_fractions=lines.long_fractions)
     rows = Rows()
     for record in _records(source, _with_header(source, data, delimiter) if form == "csv" else data, form):
         source.validator.coerce(record, rows)

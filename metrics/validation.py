@@ -9,10 +9,11 @@ things are looked at again after the first road, because msgspec is laxer there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +32,7 @@ def _number(text: str) -> Decimal:
         raise ValueError("a number in it has too large an exponent") from None
 
 
+_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder(float_hook=_number)
 _SHOWN = 200  # characters of a bad value that a reason repeats
 
@@ -64,19 +66,37 @@ class BadRow:
     reasons: list[str]
 
 
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A set of columns and the decoder of lines that have exactly these, or of any line for the whole schema.
+
+    `columns` are those columns with their attribute in the decoded struct.
+    """
+
+    columns: tuple[tuple[str, Field], ...]
+    read: Callable[[bytes], Any]
+
+
 @dataclass
-class Rows:
-    """The rows of one body: structs that msgspec read with the lines they came from, coerced tuples, and bad rows."""
+class Read:
+    """What one decoder read: structs, and the lines they came from."""
 
     structs: list[Any] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
+
+
+@dataclass
+class Rows:
+    """The rows of one body or of several: those that msgspec read, by shape, then coerced tuples; and bad rows."""
+
+    read: dict[Shape, Read] = field(default_factory=dict)
     coerced: list[tuple[object, ...]] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
 
     @property
     def good(self) -> int:
         """How many rows are good."""
-        return len(self.structs) + len(self.coerced)
+        return sum(len(read.structs) for read in self.read.values()) + len(self.coerced)
 
 
 class NotAnObject(ValueError):
@@ -88,43 +108,89 @@ class Validator:
 
     def __init__(self, source: DataSource) -> None:
         self.fields = tuple(_field(column) for column in source.columns)
-        self._read = _struct_decoder(self.fields)
+        self._whole = _whole_shape(self.fields)
+        self._shape_of = lru_cache(maxsize=64)(self._make_shape)
         self._sent = _exact_decoder(self.fields)
-        self._times = [f"f{at}" for at, item in enumerate(self.fields) if item.path and item.type.decode is datetime]
 
-    def decode(self, lines: Iterable[tuple[int, bytes]], *, long_fractions: bool = False) -> Rows:
-        """Check numbered lines, each one JSON object; blank lines are passed over.
+    def decode(self, lines: Sequence[bytes], *, long_fractions: bool = False) -> Rows:
+        """Check lines, each one JSON object; blank lines are passed over.
 
-        A line that is not a JSON object becomes a bad row without columns whose reason gives its number.
+        A line that is not a JSON object becomes a bad row without columns whose reason gives its number, from 1.
         `long_fractions` says that a time among them may end in .999999 and more, which msgspec would round up to the
         next second: then every line takes the second road.
         """
         rows = Rows()
-        read = _refuse if long_fractions else self._read
-        for number, line in lines:
-            try:
-                struct = read(line)
-            except (msgspec.MsgspecError, ValueError, RecursionError):
-                if line.strip():
-                    self._coerce_line(number, line, rows)
-                continue
-            rows.structs.append(struct)
-            rows.lines.append(line)
-        self._recheck_times(rows)
+        if long_fractions:
+            self._coerce_lines(enumerate(lines, start=1), rows)
+            return rows
+        numbered = list(range(1, len(lines) + 1))
+        shape = self._shape(lines)
+        refused = self._read_lines(shape, lines, numbered, rows)
+        if shape is not self._whole:
+            refused = self._read_lines(self._whole, [lines[at - 1] for at in refused], refused, rows)
+        self._coerce_lines(((at, lines[at - 1]) for at in refused), rows)
         return rows
 
+    def _shape(self, lines: Sequence[bytes]) -> Shape:
+        """The shape of the first line: a body's lines mostly have the same keys, and few of the schema's columns."""
+        try:
+            keys = frozenset(_KEYS.decode(next(line for line in lines if line.strip())))
+        except (msgspec.MsgspecError, StopIteration, ValueError, RecursionError):
+            return self._whole
+        shape: Shape = self._shape_of(keys)
+        return shape
+
+    def _make_shape(self, keys: frozenset[str]) -> Shape:
+        columns = tuple((name, item) for name, item in self._whole.columns if item.path and item.path[0] in keys)
+        required = {item.name for _, item in self._whole.columns if not item.optional}
+        if len(columns) < len(keys) or not required <= {item.name for _, item in columns}:
+            return self._whole
+        return Shape(columns, _struct_decoder(columns, exactly_these=True))
+
+    def _read_lines(self, shape: Shape, lines: Sequence[bytes], numbers: list[int], rows: Rows) -> list[int]:
+        """Read the lines that are of a shape; returns the numbers of the others."""
+        structs: list[Any] = []
+        refused: list[int] = []
+        pending = map(shape.read, lines)
+        while True:
+            try:
+                structs.extend(pending)  # keeps what came before a line that is refused, and goes on behind it
+                break
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                refused.append(len(structs) + len(refused))
+        left_out = set(refused)
+        kept = [at for at in range(len(lines)) if at not in left_out] if refused else range(len(lines))
+        odd = set(_odd_times(shape, structs))
+        if odd:
+            refused = sorted(left_out | {kept[at] for at in odd})
+            structs = [struct for at, struct in enumerate(structs) if at not in odd]
+            kept = [number for at, number in enumerate(kept) if at not in odd]
+        if structs:
+            read = rows.read.setdefault(shape, Read())
+            read.structs += structs
+            read.lines += lines if len(kept) == len(lines) else [lines[at] for at in kept]
+        return [numbers[at] for at in refused]
+
     def table(self, rows: Rows) -> pa.Table:
-        """The good rows as one Arrow table; a column in which every row is NULL is left out."""
+        """The good rows as one Arrow table; a column in which every row is NULL may be left out."""
+        tables = [self._read_table(shape, read) for shape, read in rows.read.items() if read.structs]
+        if rows.coerced:
+            values = zip(self.fields, zip(*rows.coerced, strict=True), strict=True)
+            columns = {item.name: item.type.to_arrow(column) for item, column in values if any_known(column)}
+            tables.append(pa.table(columns or self._unknown(len(rows.coerced))))
+        return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
+
+    def _read_table(self, shape: Shape, read: Read) -> pa.Table:
         columns: dict[str, pa.Array] = {}
-        coerced = list(zip(*rows.coerced, strict=True)) if rows.coerced else [()] * len(self.fields)
-        for at, item in enumerate(self.fields):
-            read = (
-                list(map(attrgetter(f"f{at}"), rows.structs)) if item.path is not None else [None] * len(rows.structs)
-            )
-            if read.count(None) < len(read) or coerced[at].count(None) < len(coerced[at]):
-                parts = [self._read_array(item, read, rows.lines), item.type.to_arrow(coerced[at])]
-                columns[item.name] = pa.concat_arrays([part for part in parts if len(part)])
-        return pa.table(columns)
+        for name, item in shape.columns:
+            values = list(map(attrgetter(name), read.structs))
+            if any_known(values):
+                columns[item.name] = self._read_array(item, values, read.lines)
+        return pa.table(columns or self._unknown(len(read.structs)))
+
+    def _unknown(self, rows: int) -> dict[str, pa.Array]:
+        """One column that keeps the number of rows of which nothing is known."""
+        return {self.fields[0].name: pa.nulls(rows, self.fields[0].type.arrow)}
 
     def _read_array(self, item: Field, values: list[Any], lines: list[bytes]) -> pa.Array:
         if not pa.types.is_decimal(item.type.arrow):
@@ -135,14 +201,10 @@ class Validator:
 
         return decimal_array(values, item.type.arrow, exactly)
 
-    def _recheck_times(self, rows: Rows) -> None:
-        for name in self._times:
-            moments = map(attrgetter(name), rows.structs)
-            odd = [at for at, moment in enumerate(moments) if moment is not None and not 1970 < moment.year < 2106]
-            for at in reversed(odd):
-                line = rows.lines.pop(at)
-                rows.structs.pop(at)
-                self._coerce_line(0, line, rows)
+    def _coerce_lines(self, lines: Iterable[tuple[int, bytes]], rows: Rows) -> None:
+        for number, line in lines:
+            if line.strip():
+                self._coerce_line(number, line, rows)
 
     def _coerce_line(self, number: int, line: bytes, rows: Rows) -> None:
         try:
@@ -182,13 +244,28 @@ class Validator:
 
     def _take_out(self, rows: Rows, at: int) -> dict[str, str | None]:
         """Remove a good row; returns its raw texts."""
-        if at < len(rows.structs):
-            rows.structs.pop(at)
-            record = self._sent(rows.lines.pop(at))
-            values = [None if item.path is None else _at_path(record, item.path) for item in self.fields]
-        else:
-            values = msgspec.to_builtins(rows.coerced.pop(at - len(rows.structs)), builtin_types=(Decimal,))
-        return _texts(self.fields, values)
+        for read in rows.read.values():
+            if at < len(read.structs):
+                read.structs.pop(at)
+                record = self._sent(read.lines.pop(at))
+                values = [None if item.path is None else _at_path(record, item.path) for item in self.fields]
+                return _texts(self.fields, values)
+            at -= len(read.structs)
+        return _texts(self.fields, msgspec.to_builtins(rows.coerced.pop(at), builtin_types=(Decimal,)))
+
+
+def any_known(values: Sequence[object]) -> bool:
+    """Whether any of the values is not None."""
+    return values.count(None) < len(values)
+
+
+def _odd_times(shape: Shape, structs: list[Any]) -> Iterator[int]:
+    """The rows with a time at the edge of what a DateTime holds, which msgspec does not know."""
+    for name, item in shape.columns:
+        if item.type.decode is datetime:
+            for at, moment in enumerate(map(attrgetter(name), structs)):
+                if moment is not None and not 1970 < moment.year < 2106:
+                    yield at
 
 
 def _texts(fields: Sequence[Field], values: Sequence[Any]) -> dict[str, str | None]:
@@ -243,22 +320,26 @@ def _read_object(line: bytes) -> dict[str, Any]:
     return record
 
 
-def _struct_decoder(fields: Sequence[Field]) -> Callable[[bytes], Any]:
-    """A decoder of one line into a struct f0, f1, ..., or one that refuses all where msgspec cannot read the schema."""
-    sent = [(f"f{at}", item, item.path) for at, item in enumerate(fields) if item.path is not None]
-    paths = [path for _, _, path in sent]
-    if any(len(path) != 1 or path[0].endswith("[:]") for path in paths) or len(set(paths)) != len(paths):
-        return _refuse
-    if any(item.type.decode is None for _, item, _ in sent) or any(
-        item.path is None and not item.optional for item in fields
-    ):
-        return _refuse
+def _whole_shape(fields: Sequence[Field]) -> Shape:
+    """The shape of the whole schema, which passes over unknown keys; it refuses all that msgspec cannot read."""
+    columns = tuple((f"f{at}", item) for at, item in enumerate(fields) if item.path is not None)
+    paths = [item.path for _, item in columns]
+    plain = all(path is not None and len(path) == 1 and not path[0].endswith("[:]") for path in paths)
+    required = any(item.path is None and not item.optional for item in fields)
+    if not plain or required or len(set(paths)) != len(paths) or any(item.type.decode is None for _, item in columns):
+        return Shape((), _refuse)
+    return Shape(columns, _struct_decoder(columns, exactly_these=False))
+
+
+def _struct_decoder(columns: Sequence[tuple[str, Field]], *, exactly_these: bool) -> Callable[[bytes], Any]:
     members: list[Any] = []
-    renamed = {name: path[0] for name, _, path in sent}
-    for name, item, _ in sent:
+    renamed = {name: item.path[0] for name, item in columns if item.path}
+    for name, item in columns:
         kind = item.type.decode
         members.append((name, kind | None, None) if item.optional else (name, kind))
-    struct = msgspec.defstruct("Row", members, rename=renamed, kw_only=True, gc=False)
+    struct = msgspec.defstruct(
+        "Row", members, rename=renamed, kw_only=True, gc=False, forbid_unknown_fields=exactly_these
+    )
     return msgspec.json.Decoder(struct).decode
 
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 from metrics.errors import Busy, PerchError
 from metrics.idempotency import Claim, Counts, duplicates, keep_answer
 from metrics.store import Connection, Misfit, Store, quoted
-from metrics.validation import Rows, quarantine_table
+from metrics.validation import Read, Rows, quarantine_table
 from metrics.workspace import Source
 
 GROUP_ROWS = 20_000
@@ -266,7 +266,7 @@ class Writer:
         if repeated.any():
             batch = batch.filter(pa.array(~repeated))
         connection.execute(source.insert(frozenset(batch.column_names)), {"seq": self._seq})
-        return [int(count) for count in np.bincount(_owners(parts)[repeated], minlength=len(parts))]
+        return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
 
 def remove(connection: Connection, source: Source, condition: str, seq: int) -> int:
@@ -282,23 +282,26 @@ def remove(connection: Connection, source: Source, condition: str, seq: int) -> 
 
 
 def merged(parts: list[Rows]) -> Rows:
-    """The rows of several bodies as one: first all structs, then all coerced rows."""
+    """The rows of several bodies as one: by shape, then all coerced rows."""
     if len(parts) == 1:
         return parts[0]
     whole = Rows()
     for part in parts:
-        whole.structs += part.structs
-        whole.lines += part.lines
+        for shape, read in part.read.items():
+            together = whole.read.setdefault(shape, Read())
+            together.structs += read.structs
+            together.lines += read.lines
         whole.coerced += part.coerced
         whole.bad += part.bad
     return whole
 
 
-def _owners(parts: list[Rows]) -> npt.NDArray[np.intp]:
-    """For each row of `merged(parts)`, the number of the part it came from."""
+def _owners(parts: list[Rows], whole: Rows) -> npt.NDArray[np.intp]:
+    """For each row of `whole`, in the order of its table, the number of the part it came from."""
     numbers = np.arange(len(parts))
-    structs = np.repeat(numbers, [len(part.structs) for part in parts])
-    return np.concatenate([structs, np.repeat(numbers, [len(part.coerced) for part in parts])])
+    none = Read()
+    read = [[len(part.read.get(shape, none).structs) for part in parts] for shape in whole.read]
+    return np.concatenate([np.repeat(numbers, sizes) for sizes in [*read, [len(part.coerced) for part in parts]]])
 
 
 def _insert_bad(connection: Connection, source: Source, batches: list[_Batch], seq: int) -> None:
