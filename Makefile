@@ -11,10 +11,10 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs clean
+.PHONY: help run test lint format docs clean bench-ingest
 
 help:  ## List these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
 
 run: $(RUNTIME)  ## Start the API and the dashboard, with demo rows if the store is empty (DEMO=0: without)
 	@exec $(PY) -m metrics run $(if $(filter 0,$(DEMO)),--no-demo)
@@ -30,6 +30,9 @@ lint: $(DEV)  ## Check style (ruff) and types (mypy)
 format: $(DEV)  ## Format every file
 	@$(PY) -m ruff check --fix --quiet .
 	@$(PY) -m ruff format .
+
+bench-ingest: $(DEV)  ## Measure ingest beside ClickHouse (needs wrk; about 6 minutes)
+	@$(PY) -m benchmarks.ingest
 
 docs: $(DEV)  ## Write the generated pages of docs/ anew
 	@$(PY) -m metrics docs

@@ -3,7 +3,8 @@
 For each number of events a request and of connections, a fresh server takes requests from `wrk` (one thread) for some
 seconds; then chdb, the engine behind Tinybird, inserts the same NDJSON bytes as often as fits into the same time. Perch
 checks tokens, validates, quarantines, keeps ids apart and fsyncs before it answers; chdb is called in process, parses
-JSONEachRow and does not fsync. Everything runs on 127.0.0.1 and stops by itself.
+JSONEachRow and does not fsync. Last, how quickly the two endpoints of the tutorial answer while all that goes on.
+Everything runs on 127.0.0.1 and stops by itself.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from metrics.workspace import load_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "benchmark"
+PORT = 17_181
+URL = f"http://127.0.0.1:{PORT}"
+ENDPOINTS = ("llm_usage_by_model", "llm_performance")
 CASES = ((1, 1), (1, 32), (100, 8), (100, 32), (1000, 8), (1000, 32), (10_000, 8))
 
 LUA = """
@@ -90,16 +94,16 @@ def make_bodies(events: int, bodies: int, with_id: bool) -> list[bytes]:
 
 
 @contextmanager
-def server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A server of its own process on an empty store."""
-    settings = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(port), "PERCH_ADMIN_TOKEN": TOKEN}
+    settings = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(PORT), "PERCH_ADMIN_TOKEN": TOKEN}
     process = subprocess.Popen(
         [sys.executable, "ingest_server.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL
     )
     try:
         for _ in range(200):
             try:
-                requests.get(f"http://127.0.0.1:{port}/v0/health", timeout=1)
+                requests.get(f"{URL}/v0/health", timeout=1)
                 break
             except requests.ConnectionError:
                 time.sleep(0.05)
@@ -121,24 +125,27 @@ def peak_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def measure(folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int) -> Measured:
-    """Drive one fresh server with wrk."""
-    port = 17_181
+def wrk(folder: Path, bodies: list[bytes], connections: int, seconds: int) -> list[str]:
+    """The command that posts the bodies, one after another and again from the first, from one thread."""
     data, sizes, script = folder / "bodies", folder / "sizes", folder / "post.lua"
     data.write_bytes(b"".join(bodies))
     sizes.write_text("\n".join(str(len(body)) for body in bodies) + "\n")
     script.write_text(LUA.format(bodies=data, sizes=sizes, token=TOKEN))
+    options = [f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", str(script)]
+    return ["wrk", "-t1", *options, URL]
+
+
+def measure(folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int) -> Measured:
+    """Drive one fresh server with wrk."""
     store = folder / "store"
-    with server(store, port) as process:
+    with server(store) as process:
         before = cpu_seconds(process.pid)
-        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", str(script)]
-        told = subprocess.run([*wrk, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            wrk(folder, bodies, connections, seconds), capture_output=True, text=True, check=True
+        ).stdout
         cpu, peak = cpu_seconds(process.pid) - before, peak_mb(process.pid)
-        stored = requests.get(
-            f"http://127.0.0.1:{port}/v0/sql",
-            params={"q": "SELECT count() AS n FROM llm_events", "token": TOKEN},
-            timeout=60,
-        ).json()["data"][0]["n"]
+        counting = {"q": "SELECT count() AS n FROM llm_events", "token": TOKEN}
+        stored = requests.get(f"{URL}/v0/sql", params=counting, timeout=60).json()["data"][0]["n"]
     shutil.rmtree(store)
     done = int(_number(told, r"(\d+) requests in"))
     assert stored >= done * events or _number(told, r"Non-2xx or 3xx responses: (\d+)"), "rows were lost"
@@ -204,6 +211,42 @@ def measure_chdb(folder: Path, events: int, seconds: int) -> Measured:
     return Measured(rate, rate * events, f"{p50:.2f}ms", f"{p99:.2f}ms", cpu, peak, 0)
 
 
+def reading(seconds: int) -> None:
+    """Print the p95 of the tutorial's endpoints over at least a million rows, idle and during ingest at full rate."""
+    bodies = make_bodies(1000, 100, False)
+    with tempfile.TemporaryDirectory() as name, server(Path(name) / "store"):
+        stored = 0
+        while stored < 1_000_000:
+            for body in bodies:
+                stored += post(body)
+        idle = {endpoint: p95(endpoint, seconds) for endpoint in ENDPOINTS}
+        with subprocess.Popen(wrk(Path(name), bodies, 8, 4 * seconds), stdout=subprocess.DEVNULL) as load:
+            busy = {endpoint: p95(endpoint, seconds) for endpoint in ENDPOINTS}
+            load.terminate()
+    for endpoint in ENDPOINTS:
+        ratio = busy[endpoint] / idle[endpoint]
+        print(f"{endpoint}: p95 {idle[endpoint]:.0f} ms idle, {busy[endpoint]:.0f} ms during ingest ({ratio:.1f}x)")
+
+
+def post(body: bytes) -> int:
+    """Post one body and return the rows that were stored."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = requests.post(f"{URL}/v0/events?name=llm_events", data=body, headers=headers, timeout=60)
+    return int(answer.json()["successful_rows"])
+
+
+def p95(endpoint: str, seconds: int) -> float:
+    """The 95th percentile of an endpoint's answers, one after another for some seconds, in milliseconds."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    with requests.Session() as session:
+        while time.perf_counter() < end:
+            started = time.perf_counter()
+            session.get(f"{URL}/v0/pipes/{endpoint}.json", params={"token": TOKEN}, timeout=60).raise_for_status()
+            times.append((time.perf_counter() - started) * 1e3)
+    return sorted(times)[int(len(times) * 0.95)]
+
+
 def _wanted(events: int, seconds: int, with_id: bool) -> int:
     """How many bodies: with ids enough that none is sent twice, without a few."""
     return max(50, seconds * 700_000 // max(events, 60)) if with_id else min(200, 2_000_000 // events)
@@ -231,6 +274,8 @@ def main() -> None:
                     peer = measure_chdb(folder, events, given.seconds)
                     print(f" | {peer.rows:10,.0f} {peer.p50} {peer.p99} {got.rows / peer.rows:5.2f}x", end="")
                 print(flush=True)
+    if not given.cases:
+        reading(given.seconds)
 
 
 if __name__ == "__main__":
