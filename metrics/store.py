@@ -244,13 +244,13 @@ class Store:
             yield cursor
 
     def sizes(self, table: str, quarantine: str) -> tuple[int, int, int]:
-        """Rows of a data source, rows of its quarantine, and the bytes of the whole file."""
+        """Rows of a data source, rows of its quarantine, and the bytes of the whole file with its log."""
         with self.snapshot() as cursor:
             counts = [
                 cursor.execute(f"SELECT count(*) FROM rows.{quoted(name)}").fetchone() for name in (table, quarantine)
             ]
         rows, quarantined = (int(row[0]) if row else 0 for row in counts)
-        return rows, quarantined, self.path.stat().st_size
+        return rows, quarantined, sum(path.stat().st_size for path in (self.path, log_path(self.path)) if path.exists())
 
     def query(self, sql: str, values: Mapping[str, object] | None = None, *, timeout: float) -> QueryResult:
         """Run one compiled SELECT with its values bound by name.
