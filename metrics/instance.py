@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from metrics.errors import StartError
+from metrics.errors import Busy, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.pipes import Endpoints
@@ -87,10 +87,12 @@ def _make_folder(settings: Settings) -> None:
 
 
 def _upkeep(perch: Perch, stopping: threading.Event) -> None:
-    perch.writer.run(perch.keys.forget_old)
+    with contextlib.suppress(Busy):  # what is not forgotten now is forgotten next time
+        perch.writer.run(perch.keys.forget_old)
     while not stopping.wait(perch.settings.export_every.total_seconds()):
         _export(perch.exporter)
-        perch.writer.run(perch.keys.forget_old)
+        with contextlib.suppress(Busy):
+            perch.writer.run(perch.keys.forget_old)
 
 
 def _export(exporter: Exporter) -> None:

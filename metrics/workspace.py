@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
+
 from metrics.columns import parse_type
 from metrics.datafiles import Column, DataSource, Pipe, load_folder
 from metrics.dialect import MACROS, compile_expression
 from metrics.errors import DefinitionError, NotFound, StartError
 from metrics.store import Store, quoted
-from metrics.validation import QUARANTINE_EXTRA, Validator
+from metrics.validation import QUARANTINE_EXTRA, Rows, Validator
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -50,9 +52,14 @@ class Source:
         return (*((name, "Nullable(String)") for name, _ in self.columns), *QUARANTINE_EXTRA)
 
     @cached_property
+    def sort_columns(self) -> tuple[str, ...]:
+        """The columns of the sorting key."""
+        return tuple(name for name in self.definition.engine.sorting_key if name in dict(self.columns))
+
+    @property
     def sorting(self) -> str:
         """The sorting key as an ORDER BY list; "" without one."""
-        return ", ".join(quoted(name) for name in self.definition.engine.sorting_key if name in dict(self.columns))
+        return ", ".join(quoted(name) for name in self.sort_columns)
 
     @cached_property
     def month_column(self) -> str:
@@ -77,38 +84,61 @@ class Source:
         """The column of row ids that `TAGS "unique_key=..."` declares; "" without one."""
         return self.definition.tags.get("unique_key", "")
 
-    def insert(self, present: frozenset[str]) -> str:
-        """The statement that writes an Arrow table named `batch`, sorted, under the commit number `$seq`.
+    def table(self, rows: Rows) -> pa.Table:
+        """The good rows as one Arrow table, with every column that a DEFAULT looks at."""
+        table = self.validator.table(rows)
+        for name, kind in self._looked_at:
+            if name not in table.column_names:
+                table = table.append_column(name, pa.nulls(len(table), parse_type(kind).arrow))
+        return table
 
-        `present` are the columns of that table. In any other column every row gets the DEFAULT, or NULL; so does a
-        null in a column that is there.
+    def sorted(self, table: pa.Table) -> pa.Table:
+        """The table in the order of the sorting key, in which it is written."""
+        keys = [(name, "ascending") for name in self.sort_columns if name in table.column_names]
+        return table.sort_by(keys) if keys and len(table) > 1 else table
+
+    def insert(self, table: pa.Table) -> str:
+        """The statement that writes `table`, under the name `batch`, with the commit number `$seq`.
+
+        In a column that the table lacks every row gets the DEFAULT, or NULL; so does a null in one that it has.
         """
-        if present not in self._inserts:
-            self._inserts[present] = self._insert(present)
-        return self._inserts[present]
+        present = frozenset(table.column_names)
+        with_nulls = frozenset(name for name in self._with_default & present if table.column(name).null_count)
+        key = present, with_nulls
+        if key not in self._inserts:
+            self._inserts[key] = self._insert(present, with_nulls)
+        return self._inserts[key]
 
     @cached_property
-    def _inserts(self) -> dict[frozenset[str], str]:
+    def _inserts(self) -> dict[tuple[frozenset[str], frozenset[str]], str]:
         return {}
 
-    def _insert(self, present: frozenset[str]) -> str:
+    @cached_property
+    def _with_default(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.definition.columns if column.default is not None)
+
+    @cached_property
+    def _looked_at(self) -> Columns:
+        expressions = [self.default(column) for column in self.definition.columns if column.default is not None]
+        return tuple((name, kind) for name, kind in self.columns if any(quoted(name) in sql for sql in expressions))
+
+    def _insert(self, present: frozenset[str], with_nulls: frozenset[str]) -> str:
         written = [item for item in self.definition.columns if item.name in present or item.default is not None]
         names = ", ".join(quoted(column.name) for column in written)
-        values = ", ".join(f"{self._value(column, present)} AS {quoted(column.name)}" for column in written)
-        order = f" ORDER BY {self.sorting}" if self.sorting else ""
-        return f"INSERT INTO rows.{quoted(self.name)} ({names}, _seq) SELECT {values}, $seq FROM batch{order}"
+        values = ", ".join(self._value(column, present, with_nulls) for column in written)
+        return f"INSERT INTO rows.{quoted(self.name)} ({names}, _seq) SELECT {values}, $seq FROM batch"
 
     def computed(self, present: frozenset[str]) -> list[tuple[str, str]]:
         """The columns that have a DEFAULT, each with the expression of what `insert` writes into it."""
-        declared = self.definition.columns
-        return [(column.name, self._value(column, present)) for column in declared if column.default is not None]
+        declared = [column for column in self.definition.columns if column.default is not None]
+        return [(column.name, self._value(column, present, present)) for column in declared]
 
-    def _value(self, column: Column, present: frozenset[str]) -> str:
+    def _value(self, column: Column, present: frozenset[str], with_nulls: frozenset[str]) -> str:
         kind, name = parse_type(column.type), quoted(column.name)
         if column.name not in present:
             return self.default(column)
         value = f"CAST({name} AS {kind.duckdb})" if kind.duckdb in _CAST_FROM_TEXT else name
-        return value if column.default is None else f"coalesce({value}, {self.default(column)})"
+        return f"coalesce({value}, {self.default(column)})" if column.name in with_nulls else value
 
     def default(self, column: Column) -> str:
         """The DEFAULT of a column as DuckDB SQL; raises DefinitionError naming the line of an expression that fails."""
@@ -171,7 +201,9 @@ def _source(definition: DataSource) -> Source:
             raise DefinitionError(reason, file=definition.path.name, line=column.line) from None
     source = Source(definition, Validator(definition))
     _check_unique_key(source)
-    source.insert(frozenset())  # compiles the DEFAULT expressions, so that a wrong one stops the load
+    for column in definition.columns:
+        if column.default is not None:
+            source.default(column)  # compiles it, so that a wrong one stops the load
     return source
 
 

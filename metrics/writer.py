@@ -217,7 +217,7 @@ class Writer:
     def _set_misfits_aside(self, item: _Batch) -> bool:
         source, found = item.source, dict[int, list[str]]()
         assert source is not None
-        batch = source.validator.table(item.checked)
+        batch = source.table(item.checked)
         for name, sql in source.computed(frozenset(batch.column_names)):
             for row in self._store.misfits(batch, sql):
                 found.setdefault(row, []).append(name)
@@ -261,11 +261,12 @@ class Writer:
         rows = merged(parts)
         if not rows.good:
             return [0] * len(parts)
-        batch = source.validator.table(rows)  # DuckDB finds it by this name
+        batch = source.table(rows)
         repeated = duplicates(connection, source, batch)
         if repeated.any():
             batch = batch.filter(pa.array(~repeated))
-        connection.execute(source.insert(frozenset(batch.column_names)), {"seq": self._seq})
+        batch = source.sorted(batch)  # DuckDB finds it by this name
+        connection.execute(source.insert(batch), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
 
