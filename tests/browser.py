@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -109,6 +110,20 @@ def watch(page: Page) -> Seen:
     page.on("console", lambda said: seen.console.append(said.text) if said.type == "error" else None)
     page.on("response", lambda answer: _note(answer.status, answer.url, seen))
     return seen
+
+
+def visit(page: Page, url: str, title: str, charts: int) -> None:
+    """Open a page and wait until it is drawn; where that takes too long, as on a busy machine, once more from anew."""
+    page.goto(url)
+    for last in (False, True):
+        try:
+            page.get_by_role("heading", name=title, exact=True).wait_for(timeout=25_000)
+            settle(page, charts, timeout=25_000)
+            break
+        except PlaywrightTimeout:
+            if last:
+                raise
+            page.reload()
 
 
 def settle(page: Page, charts: int = 0, timeout: int = 45_000) -> None:

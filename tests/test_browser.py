@@ -67,9 +67,7 @@ def test_a_page_shows_the_numbers_of_the_api(
     path, charts, label, expected = PAGES[title]
     with window.new_page() as page:
         seen = web.watch(page)
-        page.goto(f"{dashboard.url}{path}?range=all")
-        page.get_by_role("heading", name=title, exact=True).wait_for()
-        web.settle(page, charts)
+        web.visit(page, f"{dashboard.url}{path}?range=all", title, charts)
         assert web.metrics(page)[label] == expected(totals)
         assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
         assert web.overflow(page) == 0
@@ -84,9 +82,8 @@ def test_a_time_is_that_of_the_chosen_zone_whatever_the_zone_of_the_browser(
     day = first.split(" ")[0]
     with chromium.new_context(viewport={"width": 1440, "height": 900}, timezone_id="America/New_York") as context:
         page = context.new_page()
-        page.goto(f"{dashboard.url}/?range=custom&from={day}&to={day}&timezone={zone}&measure=requests")
-        page.get_by_role("heading", name="Overview", exact=True).wait_for()
-        web.settle(page, 1)
+        address = f"{dashboard.url}/?range=custom&from={day}&to={day}&timezone={zone}&measure=requests"
+        web.visit(page, address, "Overview", 1)
         chart = page.locator('[data-testid="stVegaLiteChart"]').first
         assert datetime.fromisoformat(first).strftime("%a %d %b %H:%M") in web.tooltip(page, chart)
         assert chart.locator(".role-axis-label text").first.text_content() == f"{datetime.fromisoformat(day):%b %d}"
@@ -95,9 +92,7 @@ def test_a_time_is_that_of_the_chosen_zone_whatever_the_zone_of_the_browser(
 def test_back_returns_to_the_page_and_the_filters_before(dashboard: web.Dashboard, chromium: Browser) -> None:
     with chromium.new_context(viewport={"width": 1440, "height": 900}) as context:
         page = context.new_page()
-        page.goto(f"{dashboard.url}/?range=all")
-        page.get_by_role("heading", name="Overview", exact=True).wait_for()
-        web.settle(page, 2)
+        web.visit(page, f"{dashboard.url}/?range=all", "Overview", 2)
         page.get_by_role("link", name="Usage").click()
         page.get_by_role("heading", name="Usage", exact=True).wait_for()
         web.settle(page, 4)
