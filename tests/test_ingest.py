@@ -197,6 +197,15 @@ def test_a_full_queue_answers_503_and_loses_nothing(start_perch: START) -> None:
 def test_one_commit_is_sorted_and_numbered(perch: Perch) -> None:
     times = ["2026-03-01 00:00:00", "2026-01-01 00:00:00", "2026-02-01 00:00:00"]
     perch.post_events("llm_events", [{**EVENT, "event_time": moment} for moment in times])
-    path = perch.settings.data_dir / "rows.parquet"
     assert [row["event_time"] for row in perch.sql("SELECT event_time FROM llm_events")] == sorted(times)
-    assert not Path(path).exists()
+
+
+def test_a_default_may_look_at_a_column_that_nobody_sent(start_perch: START, tmp_path: Path) -> None:
+    columns = (
+        "`n` UInt8 `json:$.n`,\n    `a` Nullable(UInt8) `json:$.a`,\n    `b` UInt8 `json:$.b` DEFAULT ifNull(a, 7)"
+    )
+    (tmp_path / "t.datasource").write_text(f"SCHEMA >\n    {columns}\n\nENGINE MergeTree\nENGINE_SORTING_KEY n\n")
+    perch = start_perch(project=tmp_path)
+    perch.post_events("t", [{"n": 1}, {"n": 2, "b": None}])
+    perch.post_events("t", [{"n": 3, "a": 4}, {"n": 4, "a": 4, "b": 5}])
+    assert [row["b"] for row in perch.sql("SELECT b FROM t ORDER BY n")] == [7, 7, 4, 5]
