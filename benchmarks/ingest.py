@@ -35,7 +35,7 @@ TOKEN = "benchmark"
 PORT = 17_181
 URL = f"http://127.0.0.1:{PORT}"
 ENDPOINTS = ("llm_usage_by_model", "llm_performance")
-CASES = ((1, 1), (1, 32), (100, 8), (100, 32), (1000, 8), (1000, 32), (10_000, 8))
+CASES = [(events, connections) for events in (1, 100, 1000, 10_000) for connections in (1, 8, 32)]
 
 LUA = """
 local file, sizes = io.open("{bodies}", "rb"), {{}}

@@ -9,6 +9,7 @@ import csv
 import io
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +30,15 @@ from metrics.writer import Writer
 FILE_FORMATS = ("csv", "ndjson", "parquet")
 
 
-def read_upload(source: Source, data: bytes, form: str, delimiter: str = ",") -> Rows:
+@dataclass(frozen=True)
+class Dialect:
+    """What separates the cells of a CSV line, and what makes the next character an ordinary one."""
+
+    delimiter: str = ","
+    escape: str | None = None
+
+
+def read_upload(source: Source, data: bytes, form: str, dialect: Dialect) -> Rows:
     """The rows of an uploaded file, checked. In CSV and Parquet columns go by their names, in NDJSON by JSON path.
 
     Raises:
@@ -41,7 +50,7 @@ def read_upload(source: Source, data: bytes, form: str, delimiter: str = ",") ->
         lines = events.split(data)
         return source.validator.decode(lines.texts, long_fractions=lines.long_fractions)
     rows = Rows()
-    for record in _records(source, _with_header(source, data, delimiter) if form == "csv" else data, form):
+    for record in _records(source, _with_header(source, data, dialect) if form == "csv" else data, form):
         source.validator.coerce(record, rows)
     return rows
 
@@ -85,10 +94,11 @@ def _compiled(source: Source, condition: str) -> str:
         raise BadRequest(f"delete_condition: {error.reason}") from None
 
 
-def _with_header(source: Source, data: bytes, delimiter: str) -> bytes:
+def _with_header(source: Source, data: bytes, dialect: Dialect) -> bytes:
     """CSV with commas and a header line: the file's own if it names a column, or else the columns in their order."""
     try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter))
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        rows = list(csv.reader(text, delimiter=dialect.delimiter, escapechar=dialect.escape))
     except (UnicodeDecodeError, csv.Error, TypeError) as error:
         raise BadRequest(f"The file is not CSV: {error}.") from None
     names = [name for name, _ in source.columns]

@@ -264,10 +264,17 @@ class Writer:
         batch = source.table(rows)
         repeated = duplicates(connection, source, batch)
         if repeated.any():
+            _refuse_misfits(connection, source, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
         batch = source.sorted(batch)  # DuckDB finds it by this name
         connection.execute(source.insert(batch), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
+
+
+def _refuse_misfits(connection: Connection, source: Source, batch: pa.Table) -> None:
+    """A bad row is quarantined, also one that would be a duplicate: what becomes of it must not hang on the others."""
+    if computed := source.computed(frozenset(batch.column_names)):
+        connection.execute(f"SELECT {', '.join(f'count({sql})' for _, sql in computed)} FROM batch").fetchall()
 
 
 def remove(connection: Connection, source: Source, condition: str, seq: int) -> int:

@@ -105,6 +105,8 @@ def test_delete_truncate_and_dry_run(perch: Perch) -> None:
         ("/v0/datasources?name=llm_events&mode=create&format=csv", None, "mode=create"),
         ("/v0/datasources?name=llm_events&mode=append&url=http://x/y.csv", None, "URL"),
         ("/v0/datasources?name=llm_events&mode=append&format=parquet", None, "that was sent"),
+        ("/v0/datasources?name=llm_events&mode=replace&format=csv&replace_condition=1", None, "replace_condition"),
+        ("/v0/datasources?name=llm_events&mode=append&format=csv&dialect_new_line=x", None, "dialect_new_line"),
         ("/v0/datasources/llm_events/delete", {}, "delete_condition"),
         ("/v0/datasources/llm_events/delete", {"delete_condition": "nope = 1"}, "nope"),
         ("/v0/datasources/llm_events/delete", {"delete_condition": "1; DROP TABLE x"}, "delete_condition"),
@@ -122,3 +124,33 @@ def test_an_appending_token_may_append_and_not_replace(perch: Perch) -> None:
         params = {"name": "llm_events", "mode": mode, "format": "csv"}
         answer = perch.request("POST", "/v0/datasources", params=params, data=as_file("csv"), token=token)
         assert answer.status_code == status
+
+
+def test_a_data_source_is_described_as_clients_read_it(perch: Perch) -> None:
+    perch.post_events("llm_events", LINE)
+    listed = perch.get("/v0/datasources").json()["datasources"]
+    one = perch.get("/v0/datasources/llm_events").json()
+    assert [item["name"] for item in listed] == ["llm_events"]
+    assert one["statistics"]["row_count"] == 1
+    assert len(one["created_at"]) == len(one["updated_at"]) == len("2026-01-01 00:00:00.000000")
+    keys = {"name", "type", "codec", "default_value", "jsonpath", "nullable", "normalized_name"}
+    assert all(set(column) == keys for column in one["columns"])
+    cost = next(column for column in one["columns"] if column["name"] == "cost")
+    assert (cost["type"], cost["nullable"], cost["jsonpath"]) == ("Decimal(18, 9)", True, "$.cost")
+    assert set(one["engine"]) == {"engine", "engine_sorting_key", "engine_partition_key", "engine_primary_key"}
+    assert (one["indexes"], one["new_columns_detected"], one["quarantine_rows"]) == ([], {}, 0)
+
+
+def test_attrs_choose_fields_and_the_file_is_plain_text(perch: Perch) -> None:
+    assert perch.get("/v0/datasources", attrs="id,name").json() == {
+        "datasources": [{"id": "llm_events", "name": "llm_events"}]
+    }
+    answer = perch.get("/v0/datasources/llm_events.datasource", include_all_shared_with="false")
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert answer.text == (perch.settings.project / "datasources" / "llm_events.datasource").read_text()
+
+
+def test_csv_with_an_escape_character(perch: Perch) -> None:
+    data = b"event_time,model_name,prompt_tokens,completion_tokens,success\n2026-01-01 00:00:00,a\\,b,1,2,1\n"
+    assert upload(perch, data, "csv", dialect_escapechar="\\")["successful_rows"] == 1
+    assert perch.sql("SELECT model_name FROM llm_events") == [{"model_name": "a,b"}]

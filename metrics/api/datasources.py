@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -22,8 +23,8 @@ blueprint = Blueprint("datasources", __name__)
 def list_datasources() -> Response:
     """The data sources that the token may read, with their row counts."""
     seen = token()
-    sources = perch().workspace.sources.values()
-    return jsonify(datasources=[_described(item) for item in sources if seen.may("DATASOURCES:READ", item.name)])
+    sources = [item for item in perch().workspace.sources.values() if seen.may("DATASOURCES:READ", item.name)]
+    return jsonify(datasources=[chosen(_described(source)) for source in sources])
 
 
 @blueprint.get("/v0/datasources/<name>")
@@ -31,7 +32,23 @@ def describe_datasource(name: str) -> Response:
     """One data source: columns, engine, size, exported months."""
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
-    return jsonify({**_described(source), "exports": [_month(month) for month in perch().exporter.months(source)]})
+    exports = [_month(month) for month in perch().exporter.months(source)]
+    return jsonify(chosen({**_described(source), "exports": exports}))
+
+
+@blueprint.get("/v0/datasources/<name>.datasource")
+def datasource_file(name: str) -> Response:
+    """The text of its file; the Content-Type is exactly text/plain, since clients compare it."""
+    require("DATASOURCES:READ", name)
+    response = Response(perch().workspace.source(name).definition.text)
+    response.headers["Content-Type"] = "text/plain"
+    return response
+
+
+def chosen(described: dict[str, Any]) -> dict[str, Any]:
+    """Only the fields that the parameter `attrs` lists, where it is given."""
+    wanted = [name for name in request.args.get("attrs", "").split(",") if name]
+    return {name: value for name, value in described.items() if name in wanted} if wanted else described
 
 
 @blueprint.post("/v0/datasources")
@@ -46,13 +63,20 @@ def import_file() -> Response:
         require_admin()
     source = perch().workspace.source(name)
     data = _uploaded()
-    delimiter = request.args.get("dialect_delimiter", ",")
-    rows = mutations.read_upload(source, data, request.args.get("format", "csv").lower(), delimiter)
+    rows = mutations.read_upload(source, data, request.args.get("format", "csv").lower(), _dialect())
     if mode == "append":
         counts = mutations.append(perch().writer, source, rows, len(data))
     else:
         counts = mutations.replace(perch().writer, source, rows)
     return jsonify({**ingest.answer(source, counts), "datasource": {"name": source.name}})
+
+
+def _dialect() -> mutations.Dialect:
+    if "replace_condition" in request.args:
+        raise BadRequest("replace_condition is not supported; delete by a condition first, then append.")
+    if request.args.get("dialect_new_line", "\n") not in ("\n", "\r\n", "\r"):
+        raise BadRequest("dialect_new_line is not supported; end lines with \\n or \\r\\n.")
+    return mutations.Dialect(request.args.get("dialect_delimiter", ","), request.args.get("dialect_escapechar") or None)
 
 
 def _uploaded() -> bytes:
@@ -114,10 +138,19 @@ def export() -> Response:
 def _described(source: Source) -> dict[str, Any]:
     engine = source.definition.engine
     rows, quarantined, size = perch().store.sizes(source.name, source.quarantine)
+    changed = f"{datetime.fromtimestamp(source.definition.path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S.%f}"
     return {
         "id": source.name,
         "name": source.name,
         "description": source.definition.description,
+        "created_at": changed,  # the file is the data source: what is known of it is when it was written
+        "updated_at": changed,
+        "type": "ndjson",
+        "tags": dict(source.definition.tags),
+        "used_by": [],
+        "shared_with": [],
+        "indexes": [],
+        "new_columns_detected": {},
         "statistics": {"row_count": rows, "bytes": size},
         "quarantine_rows": quarantined,
         "columns": [_column(source, at) for at in range(len(source.columns))],
