@@ -101,7 +101,7 @@ def load(
             started = datetime.now(UTC)
             rows = read_rows(file, table=table, mapping=theirs, constants=fixed, types=types, time_origin=time_origin)
             sent = send(perch, datasource, batches(rows), total=count_rows(file, table), label=file.name)
-            click.echo(f"{file}: {sent.rows:,} rows loaded, {sent.quarantined:,} quarantined.")
+            click.echo(f"{file}: {sent}.")
             if sent.quarantined:
                 click.echo(_bullets(first_reasons(perch, datasource, started)))
 

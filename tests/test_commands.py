@@ -109,6 +109,15 @@ def test_load_reports_rows_and_the_first_reasons(command: Command, tmp_path: Pat
     assert "line 4" in result.out
 
 
+def test_loading_a_file_with_ids_again_says_that_its_rows_are_there(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(as_body([{**EVENT, "id": "a"}, {**EVENT, "id": "b"}]))
+    env = environment(settings)
+    assert invoke(env, "load", str(file)).out.strip() == f"{file}: 2 rows loaded, 0 quarantined."
+    again = invoke(env, "load", str(file)).out.strip()
+    assert again == f"{file}: 0 rows loaded, 0 quarantined, 2 were there already."
+
+
 def test_export_writes_a_file_a_month_and_only_what_changed(
     command: Command, tmp_path: Path, settings: Settings
 ) -> None:
