@@ -51,10 +51,17 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
     _make_folder(settings)
     store = Store(settings.store_path, memory=settings.memory)
     try:
-        bring_up(store, workspace)
+        _bring_up(store, workspace)
         yield from _running(settings, store, workspace)
     finally:
         store.close()
+
+
+def _bring_up(store: Store, workspace: Workspace) -> None:
+    try:
+        bring_up(store, workspace)
+    except Busy:
+        raise StartError(f"The store {store.path} cannot be written to; is its disk full?") from None
 
 
 def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:

@@ -82,6 +82,9 @@ class Store:
         try:
             self._refuse_losses()
             self._prepare()
+        except Busy:
+            self._let_go()
+            raise StartError(f"The store {path} cannot be written to; is its disk full?") from None
         except BaseException:
             self._let_go()
             raise
@@ -129,9 +132,10 @@ class Store:
         self._acknowledged.write(seq)
 
     def _prepare(self) -> None:
-        for schema in ("rows", "internal"):
-            self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        self.connection.execute("CREATE TABLE IF NOT EXISTS internal.version (version UINTEGER)")
+        with self.transaction() as connection:
+            for schema in ("rows", "internal"):
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            connection.execute("CREATE TABLE IF NOT EXISTS internal.version (version UINTEGER)")
         row = self.connection.execute("SELECT max(version) FROM internal.version").fetchone()
         version = int(row[0] or 0) if row else 0
         if version > len(MIGRATIONS):
@@ -368,7 +372,11 @@ def _connect(path: Path, memory: int, threads: int) -> Connection:
         "autoload_known_extensions": False,
     }
     try:
+        if not path.exists():
+            _make_file(path)
         connection = duckdb.connect(str(path), config=config)
+    except OSError as error:
+        raise StartError(f"The store {path} cannot be made: {error.strerror}.") from None
     except duckdb.IOException as error:
         if "lock" in str(error):
             raise StoreHeld(f"The store {path} is held by another process; stop that one first.") from None
@@ -378,6 +386,20 @@ def _connect(path: Path, memory: int, threads: int) -> Connection:
     # Only GLOBAL settings reach the cursors.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     return connection
+
+
+def _make_file(path: Path) -> None:
+    """An empty store, whole or not at all: a full disk or a kill must not leave a file that no later start can open."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        duckdb.connect(str(beside)).close()
+        os.link(beside, path)
+    except FileExistsError:  # another start was quicker: it has the store now
+        pass
+    except OSError:  # a file system without hard links
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _unopened(path: Path, error: duckdb.Error) -> StartError:
