@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs clean bench-ingest
+.PHONY: help run test lint format docs clean bench-ingest soak fuzz
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -36,6 +36,12 @@ bench-ingest: $(DEV)  ## Measure ingest beside ClickHouse (needs wrk; about 6 mi
 
 docs: $(DEV)  ## Write the generated pages of docs/ anew
 	@$(PY) -m metrics docs
+
+soak: $(DEV)  ## Kill a server under load a hundred times and look for every acknowledged row
+	@$(PY) -m tests.soak
+
+fuzz: $(DEV)  ## Send 100,000 mutated requests to a server and look for what it stumbles over
+	@$(PY) -m tests.fuzz
 
 clean:  ## Remove the environment and the caches (never the data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
