@@ -248,8 +248,19 @@ def p95(endpoint: str, seconds: int) -> float:
 
 
 def _wanted(events: int, seconds: int, with_id: bool) -> int:
-    """How many bodies: with ids enough that none is sent twice, without a few."""
-    return max(50, seconds * 700_000 // max(events, 60)) if with_id else min(200, 2_000_000 // events)
+    """How many bodies: with ids as many as may be sent, so that few are sent twice; without, a few."""
+    return max(50, seconds * min(300_000, 10_000 * events) // events) if with_id else min(200, 500_000 // events)
+
+
+def compare(bodies: list[bytes], events: int, connections: int, seconds: int, *, with_id: bool, alone: bool) -> None:
+    """Measure one case, then chdb with the same bytes, and print both in one line."""
+    with tempfile.TemporaryDirectory() as name:
+        got = measure(Path(name), bodies, events, connections, seconds)
+        print(f"{events:6} {connections:5} {'yes' if with_id else 'no':3} {_columns(got)}", end="", flush=True)
+        if not alone:
+            peer = measure_chdb(Path(name), events, seconds)
+            print(f" | {peer.rows:10,.0f} {peer.p50} {peer.p99} {got.rows / peer.rows:5.2f}x", end="")
+        print(flush=True)
 
 
 def main() -> None:
@@ -264,16 +275,10 @@ def main() -> None:
     print("Perch over HTTP (fsync before each answer) | chdb in process (no fsync)", flush=True)
     print("events conns ids     rows/s   req/s      p50      p99  cpu-s/M  peak-MB fail | chdb rows/s  p50  p99  ratio")
     for with_id in {"both": (False, True), "with": (True,), "without": (False,)}[given.ids]:
-        for events, connections in cases:
-            with tempfile.TemporaryDirectory() as name:
-                folder = Path(name)
-                bodies = make_bodies(events, _wanted(events, given.seconds, with_id), with_id)
-                got = measure(folder, bodies, events, connections, given.seconds)
-                print(f"{events:6} {connections:5} {'yes' if with_id else 'no':3} {_columns(got)}", end="", flush=True)
-                if not given.no_chdb:
-                    peer = measure_chdb(folder, events, given.seconds)
-                    print(f" | {peer.rows:10,.0f} {peer.p50} {peer.p99} {got.rows / peer.rows:5.2f}x", end="")
-                print(flush=True)
+        for events in dict.fromkeys(events for events, _ in cases):
+            bodies = make_bodies(events, _wanted(events, given.seconds, with_id), with_id)
+            for connections in (connections for same, connections in cases if same == events):
+                compare(bodies, events, connections, given.seconds, with_id=with_id, alone=given.no_chdb)
     if not given.cases:
         reading(given.seconds)
 
