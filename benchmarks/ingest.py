@@ -153,7 +153,7 @@ def measure(folder: Path, bodies: list[bytes], events: int, connections: int, se
     latency = {name: re.search(rf"{name}%\s+(\S+)", told) for name in ("50", "99")}
     return Measured(
         rate,
-        rate * events,
+        rate * events * stored / max(1, done * events),
         latency["50"][1] if latency["50"] else "-",
         latency["99"][1] if latency["99"] else "-",
         cpu / max(1, stored) * 1e6,

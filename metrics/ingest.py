@@ -67,8 +67,11 @@ def take_in(perch: Perch, source: Source, body: Body, claim: Claim | None) -> Fu
         Busy: the queue is full.
     """
     try:
-        rows, size = _checked(source, body, perch.settings.max_body)
-        written = perch.writer.write(source, rows, size=size, import_id=str(uuid.uuid4()), claim=claim)
+        plain = events.decompress(body.data, body.encoding, perch.settings.max_body)
+        lines = events.split(plain, array=body.array)
+        perch.writer.check_room(len(lines.texts), len(plain))  # before the work of checking rows that find no room
+        rows = _checked(source, lines)
+        written = perch.writer.write(source, rows, size=len(plain), import_id=str(uuid.uuid4()), claim=claim)
     except BaseException as error:
         if claim is not None:
             perch.keys.abandon(claim, error)
@@ -78,14 +81,11 @@ def take_in(perch: Perch, source: Source, body: Body, claim: Claim | None) -> Fu
     return written
 
 
-def _checked(source: Source, body: Body, limit: int) -> tuple[Rows, int]:
-    """The rows of a body, and its bytes when unpacked, which are what waits in memory."""
-    plain = events.decompress(body.data, body.encoding, limit)
-    lines = events.split(plain, array=body.array)
+def _checked(source: Source, lines: events.Lines) -> Rows:
     rows = source.validator.decode(lines.texts, long_fractions=lines.long_fractions)
     if not rows.good and not any(row.columns for row in rows.bad):
         raise BadRequest(f"No event was found in the body: {rows.bad[0].reasons[0]}")
-    return rows, len(plain)
+    return rows
 
 
 def answer(source: Source, counts: Counts) -> dict[str, int]:

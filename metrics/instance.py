@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from metrics.errors import Busy, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
@@ -48,6 +50,7 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
         DefinitionError: a definition is wrong.
     """
     workspace = load_workspace(settings.project)
+    pa.array([0])  # makes pyarrow look for pandas and load it: now, and not while the first request waits
     _make_folder(settings)
     store = Store(settings.store_path, memory=settings.memory)
     try:

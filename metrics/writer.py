@@ -103,10 +103,10 @@ class Writer:
         if self._thread.is_alive():
             self._thread.join()
 
-    def check_room(self, size: int) -> None:
-        """Raise Busy if a body of `size` bytes would not find room: asked before it is parsed."""
+    def check_room(self, rows: int, size: int) -> None:
+        """Raise Busy if a body of about so many rows and bytes would find no room now."""
         with self._changed:
-            self._refuse_if_full(0, size)
+            self._refuse_if_full(rows, size)
 
     def write(
         self, source: Source, rows: Rows, *, size: int, import_id: str, claim: Claim | None = None
