@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 import uvicorn
 from flask import Flask, Response
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from metrics import instance
 from metrics.api import datasources, errors, events, health, pipes, sql, tokens
@@ -64,6 +66,20 @@ def _allow_browsers(response: Response) -> Response:
     return response
 
 
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, but that a request which is under way is answered before what follows it is refused.
+
+    uvicorn answers a broken second request at once and hangs up: the first, whose rows are stored, would look refused.
+    """
+
+    def send_400_response(self, msg: str) -> None:
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_complete:
+            super().send_400_response(msg)
+        else:
+            cycle.keep_alive = False  # hangs up after the answer
+
+
 class Server:
     """Serves an app on a port that it holds from the start; `run` blocks until `close`, SIGTERM or SIGINT."""
 
@@ -73,13 +89,13 @@ class Server:
         config = uvicorn.Config(
             FrontDoor(app),
             loop="uvloop",
-            http="httptools",
+            http=_Protocol,
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=int(settings.body_timeout.total_seconds()),
+            timeout_graceful_shutdown=math.ceil(settings.body_timeout.total_seconds()),
         )
         logging.getLogger("uvicorn.access").disabled = True  # whatever else logs here: a URL may carry a token
         self._server = uvicorn.Server(config)

@@ -187,13 +187,12 @@ class Client:
                     said += part
             except OSError:  # it hung up, or it waits for the rest of what was broken
                 pass
+        said = said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
         answers = list(re.finditer(rb"HTTP/1\.1 (\d{3})[^\r]*\r\n(.*?)\r\n\r\n([^\r\n]*)", said, re.DOTALL))
         self.figures.silent += not answers
         for answer in answers:
-            if answer[1] != b"100":
-                self._note(
-                    int(answer[1]), answer[3].partition(b"HTTP/1.1 ")[0], b"idempotent-replayed" in answer[2].lower()
-                )
+            replayed = b"idempotent-replayed" in answer[2].lower()
+            self._note(int(answer[1]), answer[3].partition(b"HTTP/1.1 ")[0], replayed)
 
     def _raw_request(self) -> bytes:
         chance = self._chance

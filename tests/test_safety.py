@@ -117,6 +117,16 @@ def test_a_body_that_drips_is_cut_off_too(start_perch: START) -> None:
     connection.close()
 
 
+def test_a_request_is_answered_before_what_follows_it_is_refused(perch: Perch) -> None:
+    with socket.create_connection(("127.0.0.1", perch.settings.port), timeout=20) as connection:
+        head = f"POST {EVENTS} HTTP/1.1\r\nHost: perch\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n"
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(LINE) + LINE + b"}\x00 nonsense\r\n\r\n")
+        said = until_cut_off(connection)
+    assert said.startswith(b"HTTP/1.1 202"), said
+    assert b'"successful_rows":1' in said
+    assert count(perch) == 1
+
+
 def test_the_queue_counts_bytes_as_they_are_in_memory(start_perch: START) -> None:
     perch = start_perch(queue_bytes="400KB")
     body = gzip.compress(json.dumps({**EVENT, "user": "x" * 300_000}).encode())
