@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import random
+import signal
 import sys
 import threading
 import time
@@ -98,7 +99,7 @@ class Soak:
         killer = threading.Timer(self._random.uniform(0.2, 0.2 + seconds), served.process.kill)
         if number % 7 == 3:  # in the middle of a start
             killer.start()
-            served.wait()
+            assert served.wait() == -signal.SIGKILL
             return "killed while starting"
         self._wait_until_ready(served)
         loading = False
@@ -115,7 +116,8 @@ class Soak:
             pass
         finally:
             killer.join()
-            served.wait()
+            code = served.wait()
+        assert code == -signal.SIGKILL, f"it ended by itself: {code}"
         doing = "under load" if loading else "while catching up"
         return f"started in {served.seconds:.2f} s, killed {doing}"
 
