@@ -14,11 +14,19 @@ from tests.parity.engines import Engines, differences
 pytestmark = pytest.mark.clickhouse
 
 PROJECT = load_folder(Path(__file__).resolve().parent.parent / "metrics")
-TEXT = (Path(__file__).parent / "parity" / "queries.sql").read_text(encoding="utf-8")
+FILES = sorted((Path(__file__).parent / "parity" / "queries").glob("*.sql"))
+
+
+def queries_in(text: str) -> list[str]:
+    """The queries of one file: each ends with `;` at the end of a line; lines that start with `--` are remarks."""
+    code = "\n".join(line for line in text.split("\n") if not line.startswith("--"))
+    return [query.strip() for query in code.split(";\n") if query.strip()]
+
+
 QUERIES = [
-    query.strip()
-    for query in "\n".join(line for line in TEXT.split("\n") if not line.startswith("--")).split(";\n")
-    if query.strip()
+    pytest.param(query, id=f"{file.stem}-{number}")
+    for file in FILES
+    for number, query in enumerate(queries_in(file.read_text(encoding="utf-8")), 1)
 ]
 
 BOUND = [

@@ -1,5 +1,6 @@
--- Queries that both engines answer alike: columns, their types, rows, and their order where ORDER BY fixes it.
--- The tables are those of data.py: events (42 rows), prices (4 rows), none (the columns of events, no row).
+-- Queries of all kinds. Each file of this folder has queries that both engines answer alike: columns, their types, rows, and
+-- their order where ORDER BY fixes it. The tables are those of data.py: events (42 rows), prices (4 rows), none (the
+-- columns of events, no row).
 
 SELECT model, sum(prompt_tokens) AS t, sum(cost) c, avg(latency), avg(success) sr, count() FROM events GROUP BY
     model;
