@@ -22,7 +22,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from metrics.columns import parse_type
-from metrics.errors import DefinitionError, NotFound
+from metrics.errors import BadRequest, DefinitionError, NotFound
 from metrics.store import QueryResult
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -49,6 +49,20 @@ def find_format(name: str) -> Format:
     if name not in FORMATS:
         raise NotFound(f"Format '{name}' does not exist; there are: {', '.join(FORMATS)}.")
     return FORMATS[name]
+
+
+def split_format(sql: str) -> tuple[str, str]:
+    """A SELECT without its FORMAT clause, and the name of the format that the clause asks for; "" without one.
+
+    Raises:
+        BadRequest: the clause names a format that does not exist here.
+    """
+    clause = _FORMAT_CLAUSE.search(sql)
+    if not clause:
+        return sql, ""
+    if clause[1].lower() not in _FORMAT_WORDS:
+        raise BadRequest(f"FORMAT {clause[1]} is not supported; there are: {', '.join(_FORMAT_WORDS)}.")
+    return sql[: clause.start()], _FORMAT_WORDS[clause[1].lower()]
 
 
 def _json(answer: Answer) -> bytes:
@@ -107,6 +121,10 @@ FORMATS = {
     "ndjson": Format("application/x-ndjson", _ndjson),
     "parquet": Format("application/vnd.apache.parquet", _parquet),
 }
+
+
+_FORMAT_CLAUSE = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
+_FORMAT_WORDS = {"jsoneachrow": "ndjson", **{name: name for name in FORMATS if name != "ndjson"}}
 
 
 def _typed(answer: Answer) -> pa.Table:

@@ -42,6 +42,7 @@ class Endpoint:
         self._templates = [Template(node, pipe.path.name) for node in self._nodes]
         self._tables = tables
         self._compiled = lru_cache(maxsize=256)(self._compile)
+        self._compiled_over = lru_cache(maxsize=256)(self._compile_over)
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -52,11 +53,13 @@ class Endpoint:
                 found.setdefault(item.name, item)
         return found
 
-    def statement(self, request: Request) -> Statement:
+    def statement(self, request: Request, sql: str = "") -> Statement:
         """The compiled statement and its values for this request.
 
+        With `sql` it is that SELECT, which reads the endpoint's rows as `_` or under the pipe's name.
+
         Raises:
-            BadRequest: a parameter is unknown, missing or of the wrong type; the sentence names it.
+            BadRequest: a parameter is unknown, missing or of the wrong type; the sentence names it. Or `sql` is wrong.
             DefinitionError: the pipe's SQL does not compile.
         """
         asked = {name: value for name, value in request.items() if name not in HOUSEKEEPING}
@@ -65,7 +68,10 @@ class Endpoint:
             template.render(asked, self._columns, self._tables, prefix=f"n{at}_")
             for at, template in enumerate(self._templates)
         ]
-        compiled = self._compiled(tuple(item.sql for item in rendered))
+        nodes = tuple(item.sql for item in rendered)
+        compiled = self._compiled(nodes)
+        if sql:
+            compiled = self._compiled_over(nodes, sql)
         return compiled, bind_values({key: item.values[key] for item in rendered for key in item.values})
 
     def check(self) -> None:
@@ -93,6 +99,21 @@ class Endpoint:
         last = self._nodes[-1]
         return compile_query(final, self._tables, nodes=before, file=self.pipe.path.name, line=last.line)
 
+    def _compile_over(self, nodes: Sequence[str], sql: str) -> Compiled:
+        """A SELECT over the rows of the endpoint: it sees them and the tables, but no node on the way to them."""
+        named = zip(self._nodes, nodes, strict=True)
+        steps = ", ".join(f"`{node.name}` AS (\n{text.rstrip().rstrip(';')}\n)" for node, text in named)
+        rows = f"WITH {steps} SELECT * FROM `{self._nodes[-1].name}`"
+        return _compile_asked(sql, self._tables, {"_": rows, self.pipe.name: rows})
+
+
+def _compile_asked(sql: str, tables: Mapping[str, Columns], nodes: Mapping[str, str]) -> Compiled:
+    """Compile the SELECT of a request; raises BadRequest for anything else."""
+    try:
+        return compile_query(sql, tables, nodes=nodes)
+    except DefinitionError as error:
+        raise BadRequest(f"The SQL cannot be run: {error.reason}") from None
+
 
 class Endpoints:
     """The endpoints of a workspace over a store."""
@@ -117,17 +138,16 @@ class Endpoints:
             raise NotFound(f"Pipe '{name}' does not exist; there are: {known}.")
         return self._endpoints[name]
 
-    def call(self, endpoint: Endpoint, request: Request) -> Answer:
-        """Run an endpoint with the request's parameters; raises what `Endpoint.statement` and `Store.query` raise."""
-        return self._run(endpoint.statement(request))
+    def call(self, endpoint: Endpoint, request: Request, sql: str = "") -> Answer:
+        """Run an endpoint with the request's parameters, or `sql` over its rows.
+
+        Raises what `Endpoint.statement` and `Store.query` raise.
+        """
+        return self._run(endpoint.statement(request, sql))
 
     def query(self, sql: str) -> Answer:
         """Run one SELECT in ClickHouse SQL over data sources and quarantines; raises BadRequest for anything else."""
-        try:
-            compiled = compile_query(sql, self._tables)
-        except DefinitionError as error:
-            raise BadRequest(f"The SQL cannot be run: {error.reason}") from None
-        return self._run((compiled, {}))
+        return self._run((_compile_asked(sql, self._tables, {}), {}))
 
     def _run(self, statement: Statement) -> Answer:
         compiled, values = statement

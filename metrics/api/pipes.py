@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.datastructures import MultiDict
 
 from metrics.api.auth import perch, require, token
-from metrics.errors import BadRequest
-from metrics.formats import find_format
+from metrics.api.parameters import parameters, sent_sql
+from metrics.formats import find_format, split_format
 from metrics.pipes import Endpoint
 
 blueprint = Blueprint("pipes", __name__)
@@ -32,32 +31,13 @@ def describe_pipe(name: str) -> Response:
 
 @blueprint.route("/v0/pipes/<name>.<extension>", methods=["GET", "POST"])
 def call_pipe(name: str, extension: str) -> Response:
-    """Call an endpoint; parameters come from the query string, a form or a JSON object."""
+    """Call an endpoint, or run the SQL of `q` over its rows, whose FORMAT clause goes before the extension."""
     require("PIPES:READ", name)
     endpoint = perch().endpoints.find(name)
-    writing = find_format(extension)
-    answer = perch().endpoints.call(endpoint, _parameters())
+    sql, wanted = split_format(sent_sql())
+    writing = find_format(wanted or extension)
+    answer = perch().endpoints.call(endpoint, parameters(), sql)
     return Response(writing.write(answer), content_type=writing.content_type)
-
-
-def _parameters() -> dict[str, object]:
-    parameters = _merged(request.args)
-    if request.method == "POST":
-        parameters |= _json_parameters() if request.is_json else _merged(request.form)
-    return parameters
-
-
-def _merged(values: MultiDict[str, str]) -> dict[str, object]:
-    """One text by name, or a list where a key is repeated; an empty name (as in `?&a=1`) is nothing."""
-    lists = ((name, values.getlist(name)) for name in values if name)
-    return {name: found[0] if len(found) == 1 else found for name, found in lists}
-
-
-def _json_parameters() -> dict[str, object]:
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise BadRequest("The body is not a JSON object of parameters.")
-    return body
 
 
 def _described(endpoint: Endpoint) -> dict[str, Any]:
