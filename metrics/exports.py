@@ -35,17 +35,16 @@ class ExportedMonth:
 class Exporter:
     """Exports what changed since the last time; one run at a time."""
 
-    def __init__(self, store: Store, writer: Writer, workspace: Workspace, folder: Path) -> None:
+    def __init__(self, store: Store, writer: Writer, folder: Path) -> None:
         self._store = store
         self._writer = writer
-        self._workspace = workspace
         self._folder = folder
         self._running = threading.Lock()
 
-    def export(self) -> list[ExportedMonth]:
-        """Write every changed month of every data source; returns the months written, empty ones with 0 rows."""
+    def export(self, workspace: Workspace) -> list[ExportedMonth]:
+        """Write every changed month of every data source of `workspace`; returns the months written, empty ones with 0 rows."""
         with self._running:
-            return [month for source in self._workspace.sources.values() for month in self._export_source(source)]
+            return [month for source in workspace.sources.values() for month in self._export_source(source)]
 
     def months(self, source: Source) -> list[ExportedMonth]:
         """The months of a data source that have a file, oldest first."""

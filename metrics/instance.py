@@ -28,17 +28,51 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Definitions:
+    """What is served: the definitions of a project, checked, and its endpoints."""
+
+    workspace: Workspace
+    endpoints: Endpoints
+
+
+@dataclass
 class Perch:
-    """Everything a request may need."""
+    """Everything a request may need.
+
+    `definitions` is the one part that changes: `reload` puts another in its place, whole, and a request under way goes
+    on with what it has taken from the earlier one.
+    """
 
     settings: Settings
     store: Store
-    workspace: Workspace
     writer: Writer
     tokens: Tokens
     keys: Keys
     exporter: Exporter
-    endpoints: Endpoints
+    definitions: Definitions
+
+    @property
+    def workspace(self) -> Workspace:
+        """The data sources and pipes that are served now."""
+        return self.definitions.workspace
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The endpoints that are served now."""
+        return self.definitions.endpoints
+
+    def reload(self) -> None:
+        """Read the project again, bring the store up to it and serve it; what is served stays when that fails.
+
+        Raises:
+            DefinitionError: a definition is wrong.
+            StartError: the store does not fit the files.
+            Busy: the store cannot be written now.
+        """
+        workspace = load_workspace(self.settings.project)
+        read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
+        self.writer.run(lambda connection: bring_up(connection, workspace))
+        self.definitions = read
 
 
 @contextlib.contextmanager
@@ -62,7 +96,8 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
 
 def _bring_up(store: Store, workspace: Workspace) -> None:
     try:
-        bring_up(store, workspace)
+        with store.transaction() as connection:
+            bring_up(connection, workspace)
     except Busy:
         raise StartError(f"The store {store.path} cannot be written to; is its disk full?") from None
 
@@ -71,9 +106,9 @@ def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator
     writer = Writer(store, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
     tokens = Tokens(store, writer, admin_token(settings))
     keys = Keys(store, settings.idempotency_keep)
-    exporter = Exporter(store, writer, workspace, settings.exports_dir)
-    endpoints = Endpoints(workspace, store, settings.query_timeout.total_seconds())
-    perch = Perch(settings, store, workspace, writer, tokens, keys, exporter, endpoints)
+    exporter = Exporter(store, writer, settings.exports_dir)
+    definitions = Definitions(workspace, _endpoints(settings, store, workspace))
+    perch = Perch(settings, store, writer, tokens, keys, exporter, definitions)
     writer.start()
     stopping = threading.Event()
     upkeep = threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True)
@@ -83,8 +118,12 @@ def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator
     finally:
         stopping.set()
         upkeep.join()
-        _export(exporter)
+        _export(perch)
         writer.stop()
+
+
+def _endpoints(settings: Settings, store: Store, workspace: Workspace) -> Endpoints:
+    return Endpoints(workspace, store, settings.query_timeout.total_seconds())
 
 
 def _make_folder(settings: Settings) -> None:
@@ -100,13 +139,13 @@ def _upkeep(perch: Perch, stopping: threading.Event) -> None:
     with contextlib.suppress(Busy):  # what is not forgotten now is forgotten next time
         perch.writer.run(perch.keys.forget_old)
     while not stopping.wait(perch.settings.export_every.total_seconds()):
-        _export(perch.exporter)
+        _export(perch)
         with contextlib.suppress(Busy):
             perch.writer.run(perch.keys.forget_old)
 
 
-def _export(exporter: Exporter) -> None:
+def _export(perch: Perch) -> None:
     try:
-        exporter.export()
+        perch.exporter.export(perch.workspace)
     except Exception:  # an export that fails (a full disk) is tried again next time and must not stop the server
         log.exception("the export failed; what changed stays marked and is exported next time")

@@ -18,7 +18,7 @@ from metrics.columns import parse_type
 from metrics.datafiles import Column, DataSource, Pipe, load_folder
 from metrics.dialect import MACROS, compile_expression
 from metrics.errors import DefinitionError, NotFound, StartError
-from metrics.store import Store, quoted
+from metrics.store import Connection, quoted
 from metrics.validation import QUARANTINE_EXTRA, Rows, Validator
 
 Columns = tuple[tuple[str, str], ...]
@@ -216,49 +216,47 @@ def _check_unique_key(source: Source) -> None:
         raise DefinitionError(reason, file=source.definition.path.name)
 
 
-def bring_up(store: Store, workspace: Workspace) -> None:
-    """Create what is missing in the store and add new columns; drop and change nothing.
+def bring_up(connection: Connection, workspace: Workspace) -> None:
+    """Create what is missing in the store and add new columns, inside a transaction; drop and change nothing.
 
     Raises:
         StartError: a table cannot become what its file now says; names the column, the old and the new type.
     """
-    with store.transaction() as connection:
-        connection.execute(MACROS)
+    connection.execute(MACROS)
     for source in workspace.sources.values():
-        with store.transaction():
-            _bring_up(store, source)
+        _bring_up(connection, source)
 
 
-def _bring_up(store: Store, source: Source) -> None:
-    old = _stored_columns(store, source.name)
+def _bring_up(connection: Connection, source: Source) -> None:
+    old = _stored_columns(connection, source.name)
     if not old:
-        _create(store, source)
+        _create(connection, source)
     else:
-        _refuse_changes(store, source, old)
-        _add_columns(store, source, old)
+        _refuse_changes(connection, source, old)
+        _add_columns(connection, source, old)
     for name, columns in ((source.name, source.columns), (source.quarantine, source.quarantine_columns)):
         listed = ", ".join(quoted(column) for column, _ in columns)
-        store.connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT {listed} FROM rows.{quoted(name)}")
+        connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT {listed} FROM rows.{quoted(name)}")
 
 
-def _stored_columns(store: Store, name: str) -> dict[str, str]:
-    found = store.connection.execute("SELECT name, type FROM internal.columns WHERE datasource = ?", [name]).fetchall()
+def _stored_columns(connection: Connection, name: str) -> dict[str, str]:
+    found = connection.execute("SELECT name, type FROM internal.columns WHERE datasource = ?", [name]).fetchall()
     return {str(column): str(kind) for column, kind in found}
 
 
-def _create(store: Store, source: Source) -> None:
+def _create(connection: Connection, source: Source) -> None:
     declared = [f"{quoted(name)} {parse_type(kind).duckdb}" for name, kind in source.columns]
     kept = [f"{quoted(name)} {parse_type(kind).duckdb}" for name, kind in source.quarantine_columns]
-    store.connection.execute(f"CREATE TABLE rows.{quoted(source.name)} ({', '.join(declared)}, _seq UBIGINT)")
-    store.connection.execute(f"CREATE TABLE rows.{quoted(source.quarantine)} ({', '.join(kept)}, _seq UBIGINT)")
+    connection.execute(f"CREATE TABLE rows.{quoted(source.name)} ({', '.join(declared)}, _seq UBIGINT)")
+    connection.execute(f"CREATE TABLE rows.{quoted(source.quarantine)} ({', '.join(kept)}, _seq UBIGINT)")
     for name, kind in source.columns:
-        store.connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", [source.name, name, kind])
+        connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", [source.name, name, kind])
     engine = source.definition.engine
     values = [source.name, engine.partition_key, ", ".join(engine.sorting_key)]
-    store.connection.execute("INSERT INTO internal.engines VALUES (?, ?, ?)", values)
+    connection.execute("INSERT INTO internal.engines VALUES (?, ?, ?)", values)
 
 
-def _refuse_changes(store: Store, source: Source, old: Mapping[str, str]) -> None:
+def _refuse_changes(connection: Connection, source: Source, old: Mapping[str, str]) -> None:
     new = dict(source.columns)
     where = source.definition.path.name
     for name, kind in old.items():
@@ -270,7 +268,7 @@ def _refuse_changes(store: Store, source: Source, old: Mapping[str, str]) -> Non
         if column.name not in old and column.default is None and not parse_type(column.type).nullable:
             reason = f"column {column.name} is not in the store and is {column.type} in the file"
             raise StartError(f"{where}: {reason}; make the new column Nullable or give it a DEFAULT.")
-    _refuse_new_engine(store, source)
+    _refuse_new_engine(connection, source)
 
 
 def _plain(kind: str) -> str:
@@ -278,8 +276,8 @@ def _plain(kind: str) -> str:
     return re.sub(r"LowCardinality\((.*)\)", r"\1", kind).replace(" ", "")
 
 
-def _refuse_new_engine(store: Store, source: Source) -> None:
-    found = store.connection.execute(
+def _refuse_new_engine(connection: Connection, source: Source) -> None:
+    found = connection.execute(
         "SELECT partition_key, sorting_key FROM internal.engines WHERE datasource = ?", [source.name]
     ).fetchone()
     engine = source.definition.engine
@@ -290,14 +288,14 @@ def _refuse_new_engine(store: Store, source: Source) -> None:
             raise StartError(f"{where}: {option} is '{was}' in the store and '{now}' in the file; undo that.")
 
 
-def _add_columns(store: Store, source: Source, old: Mapping[str, str]) -> None:
+def _add_columns(connection: Connection, source: Source, old: Mapping[str, str]) -> None:
     for column in source.definition.columns:
         if column.name in old:
             continue
         table, name = quoted(source.name), quoted(column.name)
-        store.connection.execute(f"ALTER TABLE rows.{table} ADD COLUMN {name} {parse_type(column.type).duckdb}")
-        store.connection.execute(f"ALTER TABLE rows.{quoted(source.quarantine)} ADD COLUMN {name} VARCHAR")
+        connection.execute(f"ALTER TABLE rows.{table} ADD COLUMN {name} {parse_type(column.type).duckdb}")
+        connection.execute(f"ALTER TABLE rows.{quoted(source.quarantine)} ADD COLUMN {name} VARCHAR")
         if column.default is not None:
-            store.connection.execute(f"UPDATE rows.{table} SET {name} = {source.default(column)}")
+            connection.execute(f"UPDATE rows.{table} SET {name} = {source.default(column)}")
         values = [source.name, column.name, column.type]
-        store.connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", values)
+        connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", values)

@@ -132,7 +132,7 @@ def _job(name: str, condition: str, deleted: int) -> dict[str, Any]:
 def export() -> Response:
     """Export the changed months of every data source now; answers with those it wrote."""
     require_admin()
-    return jsonify(exports=[_month(month) for month in perch().exporter.export()])
+    return jsonify(exports=[_month(month) for month in perch().exporter.export(perch().workspace)])
 
 
 def _described(source: Source) -> dict[str, Any]:
