@@ -256,7 +256,7 @@ class _Lexer:
         hint = _HINTS.get(word.upper(), "")
         return self.error(f"{word} is not a valid option in {self.kind} files{hint}", line)
 
-    def error(self, message: str, line: int, column: int = 1) -> DefinitionError:
+    def error(self, message: str, line: int, column: int = 0) -> DefinitionError:
         return DefinitionError(message, file=self.file, line=line, column=column)
 
 
@@ -571,7 +571,7 @@ class _Schema:
 
     def error(self, message: str, position: int) -> DefinitionError:
         column = position - (self.text.rfind("\n", 0, position) + 1) + 1
-        return self.lexer.error(f"column {column}: {message}", self.line(position), column)
+        return self.lexer.error(message, self.line(position), column)
 
 
 # .pipe

@@ -70,17 +70,28 @@ class Busy(PerchError):
 
 
 class DefinitionError(PerchError):
-    """A `.datasource` or `.pipe` file is wrong. The message names the file, the line and what was expected."""
+    """A `.datasource` or `.pipe` file, or a statement, is wrong.
+
+    The message names the file, the line, the column where it is known (both from 1; 0: unknown) and what was expected.
+    """
 
     status = 400
 
     def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0) -> None:
-        place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-        super().__init__(place + message)
+        place = ":".join(str(part) for part in (file, line, line and column) if part)
+        super().__init__(f"{place}: {message}" if file else message)
         self.reason = message
         self.file = file
         self.line = line
         self.column = column
+
+    @property
+    def placed(self) -> str:
+        """The reason behind its place in a text that has no file: "line 2, column 8: there is no column x"."""
+        place = ", ".join(
+            f"{word} {number}" for word, number in (("line", self.line), ("column", self.column)) if number
+        )
+        return f"{place}: {self.reason}" if place else self.reason
 
 
 class StartError(PerchError):

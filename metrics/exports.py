@@ -42,7 +42,7 @@ class Exporter:
         self._running = threading.Lock()
 
     def export(self, workspace: Workspace) -> list[ExportedMonth]:
-        """Write every changed month of every data source of `workspace`; returns the months written, empty ones with 0 rows."""
+        """Write every changed month of every data source of `workspace`; returns those written (empty: 0 rows)."""
         with self._running:
             return [month for source in workspace.sources.values() for month in self._export_source(source)]
 

@@ -112,7 +112,7 @@ def _compile_asked(sql: str, tables: Mapping[str, Columns], nodes: Mapping[str, 
     try:
         return compile_query(sql, tables, nodes=nodes)
     except DefinitionError as error:
-        raise BadRequest(f"The SQL cannot be run: {error.reason}") from None
+        raise BadRequest(f"The SQL cannot be run: {error.placed}") from None
 
 
 class Endpoints:

@@ -204,9 +204,9 @@ def test_check_says_where_every_mistake_is(settings: Settings, project: Path) ->
     pipe.write_text(pipe.read_text().replace("avg(latency)", "no_such_function(latency)"))
     result = run_command(env, "check")
     assert result.code == 1
-    assert re.search(r"llm_performance\.pipe:\d+: .*no_such_function", result.err)
+    assert re.search(r"llm_performance\.pipe:\d+:\d+: .*no_such_function", result.err)
     (project / "datasources" / "other.datasource").write_text("SCHEMA >\n    `a` Strinj `json:$.a`\n")
-    assert re.search(r"other\.datasource:2: .*Strinj", sentence(run_command(env, "check")))
+    assert re.search(r"other\.datasource:2:\d+: .*Strinj", sentence(run_command(env, "check")))
 
 
 @pytest.mark.parametrize(

@@ -158,8 +158,8 @@ def test_a_pipe_without_a_type_publishes_its_last_node() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("SCHEMA >\n    a String\n    b String\n", "llm_events.datasource:3: column 5: expected ','"),
-        ("SCHEMA >\n    a Boolean\n", ":2: column 7: Boolean is not supported, use Bool or UInt8"),
+        ("SCHEMA >\n    a String\n    b String\n", "llm_events.datasource:3:5: expected ','"),
+        ("SCHEMA >\n    a Boolean\n", ":2:7: Boolean is not supported, use Bool or UInt8"),
         ("SCHEMA >\n    a DateTime64\n", "DateTime64 needs a precision"),
         ("SCHEMA >\n    a Strin\n", "expected a type such as String"),
         ("SCHEMA >\n    a Int\n", "Int needs a width"),

@@ -31,9 +31,9 @@ def refused(sql: str) -> str:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("SELECT\n  model,\n  windowFunnel(10)(t, n = 1)\nFROM events", "x.pipe:12: the function windowFunnel"),
-        ("SELECT model\nFROM events\nWHERE nope = 1", "x.pipe:12: there is no column nope; there are model, cost"),
-        ("SELECT * FROM nope", "x.pipe:10: there is no data source or pipe nope"),
+        ("SELECT\n  model,\n  windowFunnel(10)(t, n = 1)\nFROM events", "x.pipe:12:3: the function windowFunnel"),
+        ("SELECT model\nFROM events\nWHERE nope = 1", "x.pipe:12:7: there is no column nope; there are model, cost"),
+        ("SELECT * FROM nope", "x.pipe:10:15: there is no data source or pipe nope"),
         ("SELECT * FROM events FINAL", "FINAL in FROM needs the ClickHouse engine"),
         ("SELECT count() FROM events SAMPLE 0.1", "needs the ClickHouse engine"),
         ("SELECT n FROM events ORDER BY n WITH FILL", "WITH FILL needs the ClickHouse engine"),
@@ -161,7 +161,7 @@ def test_nodes_are_read_by_name_and_errors_name_their_line() -> None:
         nodes={"first": "SELECT n FROM events", "second": "SELECT n * 2 AS t2 FROM first"},
     )
     assert compiled.columns == (("t2", "UInt64"),)
-    with pytest.raises(DefinitionError, match=r"x\.pipe:8: there is no column nope"):
+    with pytest.raises(DefinitionError, match=r"x\.pipe:8:2: there is no column nope"):
         compile_query("SELECT 1", TABLES, nodes={"first": ("SELECT n,\n nope FROM events", 7)}, file="x.pipe", line=20)
 
 

@@ -80,22 +80,29 @@ def _parse(sql: str, file: str, line: int) -> list[exp.Expr | None]:
     except ParseError as error:
         place = error.errors[0] if error.errors else {}
         at = place.get("highlight") or "the end"
-        reason = f"{place.get('description') or error} (at {at!r}, column {place.get('col')})"
-        raise DefinitionError(f"SQL syntax: {reason}", file=file, line=line + int(place.get("line") or 1) - 1) from None
+        reason = f"SQL syntax: {str(place.get('description') or error).rstrip('.')} (at {at!r})"
+        column = max(1, int(place.get("col") or 1) - len(str(place.get("highlight") or " ")) + 1)
+        first = line + int(place.get("line") or 1) - 1
+        raise DefinitionError(reason, file=file, line=first, column=column) from None
     except TokenError as error:
         raise DefinitionError(f"SQL syntax: {error}", file=file, line=line) from None
     except RecursionError:
         raise DefinitionError("SQL syntax: the query is nested too deeply", file=file, line=line) from None
 
 
-def line_of(node: exp.Expr) -> int:
-    """The line of the SQL, from 1, on which a node stands, as well as the tree tells it."""
-    for each in (node, *node.find_all(exp.Identifier, exp.Column, exp.Func)):
-        if "line" in each.meta:
-            return int(each.meta["line"])
+def place_of(node: exp.Expr) -> tuple[int, int]:
+    """The line and the column of the SQL, both from 1, at which a node stands, as well as the tree tells it.
+
+    The first of its own words stands for it. Where only what is around it has a place, the column is 0: unknown.
+    """
+    marked = [each.meta for each in (node, *node.find_all(exp.Identifier, exp.Column, exp.Func)) if "line" in each.meta]
+    if marked:
+        first = marked[0] if marked[0] is node.meta else min(marked, key=lambda meta: int(meta["start"]))
+        # sqlglot's `col` is the column of a token's last character.
+        return int(first["line"]), max(1, int(first["col"]) - int(first["end"]) + int(first["start"]))
     parent = node.parent
     while parent is not None:
         if "line" in parent.meta:
-            return int(parent.meta["line"])
+            return int(parent.meta["line"]), 0
         parent = parent.parent
-    return 1
+    return 1, 0

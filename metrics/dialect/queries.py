@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from metrics.dialect.expressions import Expressions, quantile_levels
 from metrics.dialect.functions import zones
-from metrics.dialect.parsing import line_of
+from metrics.dialect.parsing import place_of
 from metrics.dialect.rules import UINT64, NoRule, duck_type, supertype
 from metrics.dialect.scope import Relation, Scope, Source, quoted
 from metrics.dialect.table import find
@@ -61,7 +61,8 @@ class Queries:
         self.subqueries = 0
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError:
-        return DefinitionError(message, file=self.file, line=self.first_line + line_of(node) - 1)
+        line, column = place_of(node)
+        return DefinitionError(message, file=self.file, line=self.first_line + line - 1, column=column)
 
     def query(self, node: exp.Expr, parent: Scope | None, outermost: bool = False) -> Output:
         """Compile a SELECT, a UNION or one of them in parentheses."""
