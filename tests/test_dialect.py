@@ -31,7 +31,7 @@ def refused(sql: str) -> str:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("SELECT\n  model,\n  windowFunnel(10)(t, n = 1)\nFROM events", "x.pipe:12:3: the function windowFunnel"),
+        ("SELECT\n  model,\n  windowFunnel(10)(t, n = 1)\nFROM events", "x.pipe:12:16: the function windowFunnel"),
         ("SELECT model\nFROM events\nWHERE nope = 1", "x.pipe:12:7: there is no column nope; there are model, cost"),
         ("SELECT * FROM nope", "x.pipe:10:15: there is no data source or pipe nope"),
         ("SELECT * FROM events FINAL", "FINAL in FROM needs the ClickHouse engine"),

@@ -95,7 +95,7 @@ def place_of(node: exp.Expr) -> tuple[int, int]:
 
     The first of its own words stands for it. Where only what is around it has a place, the column is 0: unknown.
     """
-    marked = [each.meta for each in (node, *node.find_all(exp.Identifier, exp.Column, exp.Func)) if "line" in each.meta]
+    marked = [each.meta for each in node.walk() if "line" in each.meta]
     if marked:
         first = marked[0] if marked[0] is node.meta else min(marked, key=lambda meta: int(meta["start"]))
         # sqlglot's `col` is the column of a token's last character.
