@@ -1,23 +1,25 @@
 """An endpoint call: parameters to a statement to rows.
 
-Downstream of the store and the compiler. A call renders the pipe's templates with the request's values (which become
-bound parameters), compiles what comes out once per rendered shape, and runs it.
+Downstream of the store and the compiler. A call renders the templates of a pipe, and of the pipes that it reads, with
+the request's values (which become bound parameters), compiles what comes out once per rendered shape, and runs it.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from metrics.datafiles import Pipe
-from metrics.dialect import Compiled, bind_values, compile_query
+from metrics.datafiles import Node, Pipe
+from metrics.dialect import Compiled, PipeQuery, bind_values, compile_query
 from metrics.errors import BadRequest, DefinitionError, NotFound
 from metrics.formats import Answer
 from metrics.store import Store
-from metrics.templating import Parameter, Template
-from metrics.workspace import Columns, Workspace, load_workspace
+from metrics.templating import Parameter, Template, merged_parameters
+from metrics.workspace import Workspace, load_workspace
 
 HOUSEKEEPING = frozenset(
     ("token", "from", "cli_version", "release_replacements", "__tb__client", "__tb__semver", "__tb__deployment",
@@ -27,31 +29,52 @@ HOUSEKEEPING = frozenset(
 )  # fmt: skip
 """Names that clients send along with any call and that are never parameters (contract 0.2)."""
 
+_SAMPLES = {"Date": "2026-01-01", "DateTime": "2026-01-01 00:00:00", "DateTime64": "2026-01-01 00:00:00.000",
+            "String": "a", "UUID": "00000000-0000-0000-0000-000000000000"}  # fmt: skip
+
 Request = Mapping[str, object]
 Statement = tuple[Compiled, dict[str, object]]
 
 
-class Endpoint:
-    """One published pipe: its templates, its parameters, and the statements compiled so far."""
+@dataclass(frozen=True)
+class _Step:
+    """One node of a statement: of which pipe, and its template."""
 
-    def __init__(self, pipe: Pipe, tables: Mapping[str, Columns]) -> None:
+    pipe: Pipe
+    node: Node
+    template: Template
+
+
+class Endpoint:
+    """One pipe with those that it reads: their templates, their parameters, and the statements compiled so far."""
+
+    def __init__(self, pipe: Pipe, workspace: Workspace) -> None:
+        """Parse the templates of a pipe.
+
+        Raises:
+            DefinitionError: a template is wrong, or a parameter has a name that clients send for other purposes.
+        """
         self.pipe = pipe
-        names = [node.name for node in pipe.nodes]
-        last = names.index(pipe.published) if pipe.published else len(names) - 1
-        self._nodes = pipe.nodes[: last + 1]
-        self._templates = [Template(node, pipe.path.name) for node in self._nodes]
-        self._tables = tables
+        self._workspace = workspace
+        self._steps = tuple(_steps(pipe, workspace.pipes))
+        self._tables = workspace.tables
+        self._columns = frozenset(name for columns in self._tables.values() for name, _ in columns)
         self._compiled = lru_cache(maxsize=256)(self._compile)
         self._compiled_over = lru_cache(maxsize=256)(self._compile_over)
+        for name in self.parameters:
+            if name in HOUSEKEEPING or name == "format":
+                raise DefinitionError(f"a parameter cannot be named {name}, which clients send for other purposes",
+                                      file=pipe.path.name)  # fmt: skip
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
-        """The parameters of all nodes by name; a later node may mention one without telling its type again."""
-        found: dict[str, Parameter] = {}
-        for template in self._templates:
-            for item in template.parameters:
-                found.setdefault(item.name, item)
-        return found
+        """The parameters of all nodes by name, those of the pipes that it reads included."""
+        return merged_parameters(step.template for step in self._steps)
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The other pipes whose nodes are part of a call."""
+        return tuple(dict.fromkeys(step.pipe.name for step in self._steps if step.pipe is not self.pipe))
 
     def statement(self, request: Request, sql: str = "") -> Statement:
         """The compiled statement and its values for this request.
@@ -65,8 +88,8 @@ class Endpoint:
         asked = {name: value for name, value in request.items() if name not in HOUSEKEEPING}
         self._refuse_unknown(asked)
         rendered = [
-            template.render(asked, self._columns, self._tables, prefix=f"n{at}_")
-            for at, template in enumerate(self._templates)
+            step.template.render(asked, self._columns, self._tables, prefix=f"n{at}_")
+            for at, step in enumerate(self._steps)
         ]
         nodes = tuple(item.sql for item in rendered)
         compiled = self._compiled(nodes)
@@ -74,17 +97,29 @@ class Endpoint:
             compiled = self._compiled_over(nodes, sql)
         return compiled, bind_values({key: item.values[key] for item in rendered for key in item.values})
 
-    def check(self) -> None:
-        """Compile the statement of a call without parameters; raises DefinitionError.
+    def sample(self) -> Statement:
+        """The statement of a call without parameters, or with a value for each that has no default if it needs some.
 
-        A pipe that requires a parameter is compiled when it is called.
+        Raises:
+            BadRequest: the pipe refuses such values too.
+            DefinitionError: the pipe's SQL does not compile.
         """
         with contextlib.suppress(BadRequest):
-            self.statement({})
+            return self.statement({})
+        return self.statement({name: _sample(item) for name, item in self.parameters.items() if item.default is None})
 
-    @property
-    def _columns(self) -> frozenset[str]:
-        return frozenset(name for columns in self._tables.values() for name, _ in columns)
+    def check(self) -> None:
+        """Compile every node, and hold the columns of what is written to where they go; raises DefinitionError.
+
+        A pipe that refuses each value that could be tried is compiled when it is called.
+        """
+        with contextlib.suppress(BadRequest):
+            _check_target(self.pipe, self.sample()[0], self._workspace)
+        needed = {step.node.name for step in self._steps if step.pipe is self.pipe}
+        for node in self.pipe.nodes:
+            if node.name not in needed:
+                with contextlib.suppress(BadRequest):
+                    Endpoint(replace(self.pipe, published=node.name), self._workspace).sample()
 
     def _refuse_unknown(self, asked: Request) -> None:
         known = self.parameters
@@ -93,46 +128,133 @@ class Endpoint:
                 listed = ", ".join(sorted(known)) or "none"
                 raise BadRequest(f"Pipe '{self.pipe.name}' has no parameter '{name}'; it has: {listed}.")
 
-    def _compile(self, nodes: Sequence[str]) -> Compiled:
-        *earlier, final = nodes
-        before = {node.name: (sql, node.line) for node, sql in zip(self._nodes, earlier, strict=False)}
-        last = self._nodes[-1]
-        return compile_query(final, self._tables, nodes=before, file=self.pipe.path.name, line=last.line)
+    def _compile(self, texts: tuple[str, ...]) -> Compiled:
+        pipes = self._queries(texts)
+        own = pipes[self.pipe.name]
+        return compile_query(own.sql, self._tables, nodes=own.nodes, pipes=pipes, file=own.file, line=own.line)
 
-    def _compile_over(self, nodes: Sequence[str], sql: str) -> Compiled:
-        """A SELECT over the rows of the endpoint: it sees them and the tables, but no node on the way to them."""
-        named = zip(self._nodes, nodes, strict=True)
-        steps = ", ".join(f"`{node.name}` AS (\n{text.rstrip().rstrip(';')}\n)" for node, text in named)
-        rows = f"WITH {steps} SELECT * FROM `{self._nodes[-1].name}`"
-        return _compile_asked(sql, self._tables, {"_": rows, self.pipe.name: rows})
+    def _compile_over(self, texts: tuple[str, ...], sql: str) -> Compiled:
+        """A SELECT over the rows of the endpoint: it sees them alone, since a token for them is a token for no more."""
+        pipes = self._queries(texts)
+        try:
+            over = {**pipes, "_": pipes[self.pipe.name]}
+            return compile_query(sql, self._tables, pipes=over, only=("_", self.pipe.name))
+        except DefinitionError as error:
+            raise _refused(error) from None
+
+    def _queries(self, texts: tuple[str, ...]) -> dict[str, PipeQuery]:
+        """This pipe and those that it reads as the compiler takes them, with the rendered texts of their nodes."""
+        nodes: dict[str, list[tuple[_Step, str]]] = {}
+        for step, text in zip(self._steps, texts, strict=True):
+            nodes.setdefault(step.pipe.name, []).append((step, text))
+        return {name: _query(own) for name, own in nodes.items()}
 
 
-def _compile_asked(sql: str, tables: Mapping[str, Columns], nodes: Mapping[str, str]) -> Compiled:
-    """Compile the SELECT of a request; raises BadRequest for anything else."""
-    try:
-        return compile_query(sql, tables, nodes=nodes)
-    except DefinitionError as error:
-        raise BadRequest(f"The SQL cannot be run: {error.placed}") from None
+def _steps(pipe: Pipe, pipes: Mapping[str, Pipe]) -> Iterator[_Step]:
+    """The nodes that a call of a pipe may need: its own, and those of every pipe that they name, however far away."""
+    pending = {pipe.name: pipe}
+    seen: set[str] = set()
+    while pending:
+        name, current = pending.popitem()
+        seen.add(name)
+        own = {node.name for node in current.nodes}
+        for step in _needed(current):
+            named = step.template.words & pipes.keys() - own
+            pending |= {other: pipes[other] for other in sorted(named - seen) if pipes[other].kind in _READABLE}
+            yield step
+
+
+def _needed(pipe: Pipe) -> list[_Step]:
+    """The published node, last, and those before it that it names, itself or by way of others."""
+    names = [node.name for node in pipe.nodes]
+    last = names.index(pipe.published) if pipe.published else len(names) - 1
+    found: list[_Step] = []
+    for node in reversed(pipe.nodes[: last + 1]):
+        if not found or any(node.name in step.template.words for step in found):
+            found.append(_Step(pipe, node, Template(node, pipe.path.name)))
+    return found[::-1]
+
+
+def _query(nodes: list[tuple[_Step, str]]) -> PipeQuery:
+    *earlier, (last, sql) = nodes
+    before = {step.node.name: (text, step.node.line) for step, text in earlier}
+    return PipeQuery(sql, before, last.pipe.path.name, last.node.line)
+
+
+def _refused(error: DefinitionError) -> BadRequest:
+    """What the sender of a SELECT is told that does not compile."""
+    return BadRequest(f"The SQL cannot be run: {error.placed}")
+
+
+def _sample(parameter: Parameter) -> object:
+    """A value that a parameter could have."""
+    if parameter.example is not None:
+        return parameter.example
+    if parameter.enum:
+        return parameter.enum[0]
+    return _SAMPLES.get(parameter.type.removeprefix("Array(").removesuffix(")"), "1")
+
+
+# The kinds of a pipe.
+
+_READABLE = ("endpoint", "standard")
+_UNPUBLISHED = {
+    "standard": "is not published; add TYPE endpoint to the node that it should answer.",
+    "materialized": "is a materialized pipe, which fills the data source {DATASOURCE}; this version does not run it.",
+    "copy": "is a copy pipe, which fills the data source {TARGET_DATASOURCE}; this version does not run it.",
+    "sink": "is a sink, which writes elsewhere; this version does not run it.",
+}
+
+
+def _check_target(pipe: Pipe, compiled: Compiled, workspace: Workspace) -> None:
+    """Hold the columns of a materialized or copy pipe to the data source that they go to."""
+    command = {"materialized": "DATASOURCE", "copy": "TARGET_DATASOURCE"}.get(pipe.kind)
+    if command is None:
+        return
+    name = pipe.options[command]
+    if name not in workspace.sources:
+        raise _unfit(pipe, f"{command} names {name}, which is no data source of this project")
+    target = dict(workspace.sources[name].columns)
+    for column, kind in compiled.columns:
+        if column not in target:
+            raise _unfit(pipe, f"the data source {name} has no column {column}")
+        if not _fits(kind, target[column]):
+            raise _unfit(pipe, f"the column {column} is {kind} here and {target[column]} in the data source {name}")
+    given = dict(compiled.columns)
+    for item in workspace.sources[name].definition.columns:
+        if item.name not in given and item.default is None and "Nullable(" not in item.type:
+            raise _unfit(pipe, f"the data source {name} needs the column {item.name}, {item.type} without a DEFAULT")
+
+
+def _unfit(pipe: Pipe, reason: str) -> DefinitionError:
+    line = next(node.line for node in pipe.nodes if node.name == pipe.published)
+    return DefinitionError(reason, file=pipe.path.name, line=line)
+
+
+def _fits(kind: str, target: str) -> bool:
+    """Whether a column of type `kind` goes into one of type `target` as it is; LowCardinality is a way of storing."""
+    given, wanted = (re.sub(r"LowCardinality\((.*)\)", r"\1", text.replace(" ", "")) for text in (kind, target))
+    return wanted in (given, f"Nullable({given})")
 
 
 class Endpoints:
-    """The endpoints of a workspace over a store."""
+    """The pipes of a workspace over a store; those with a TYPE endpoint answer calls."""
 
     def __init__(self, workspace: Workspace, store: Store, timeout: float) -> None:
-        published = [pipe for pipe in workspace.pipes.values() if pipe.kind == "endpoint"]
-        self._endpoints = {pipe.name: Endpoint(pipe, workspace.tables) for pipe in published}
+        """Parse and compile every pipe; raises DefinitionError for one that is wrong."""
+        self._endpoints = {pipe.name: Endpoint(pipe, workspace) for pipe in workspace.pipes.values()}
         for endpoint in self._endpoints.values():
             endpoint.check()
-        self._tables = workspace.tables
+        self._workspace = workspace
         self._store = store
         self._timeout = timeout
 
     def all(self) -> list[Endpoint]:
-        """Every endpoint, ordered by name."""
+        """Every pipe of whatever kind, ordered by name."""
         return list(self._endpoints.values())
 
     def find(self, name: str) -> Endpoint:
-        """The endpoint of this name; raises NotFound with the names that exist."""
+        """The pipe of this name; raises NotFound with the names that exist."""
         if name not in self._endpoints:
             known = ", ".join(self._endpoints) or "none"
             raise NotFound(f"Pipe '{name}' does not exist; there are: {known}.")
@@ -141,17 +263,37 @@ class Endpoints:
     def call(self, endpoint: Endpoint, request: Request, sql: str = "") -> Answer:
         """Run an endpoint with the request's parameters, or `sql` over its rows.
 
-        Raises what `Endpoint.statement` and `Store.query` raise.
+        Raises:
+            NotFound: the pipe is not published as an endpoint.
+            PerchError: what `Endpoint.statement` and `Store.query` raise.
         """
+        pipe = endpoint.pipe
+        if pipe.kind != "endpoint":
+            raise NotFound(f"Pipe '{pipe.name}' {_UNPUBLISHED[pipe.kind].format(**pipe.options)}")
         return self._run(endpoint.statement(request, sql))
 
     def query(self, sql: str) -> Answer:
-        """Run one SELECT in ClickHouse SQL over data sources and quarantines; raises BadRequest for anything else."""
-        return self._run((_compile_asked(sql, self._tables, {}), {}))
+        """Run one SELECT in ClickHouse SQL over data sources, quarantines and pipes.
+
+        A pipe that it reads has the defaults of its parameters.
+
+        Raises:
+            BadRequest: it does not compile, is something else, or reads a pipe that needs a parameter.
+        """
+        try:
+            statement = Endpoint(_pipe_of(sql), self._workspace).statement({})
+        except DefinitionError as error:
+            raise _refused(error) from None
+        return self._run(statement)
 
     def _run(self, statement: Statement) -> Answer:
         compiled, values = statement
         return Answer(compiled.described(values), self._store.query(compiled.sql, values, timeout=self._timeout))
+
+
+def _pipe_of(sql: str) -> Pipe:
+    """One SELECT as a pipe of its own, without a name or a file."""
+    return Pipe("", "", (Node("", sql, "", 1),), "standard", (), {}, {}, Path(), sql)
 
 
 def problems(folder: Path) -> list[str]:
@@ -163,7 +305,7 @@ def problems(folder: Path) -> list[str]:
     found = []
     for pipe in workspace.pipes.values():
         try:
-            Endpoint(pipe, workspace.tables).check()
+            Endpoint(pipe, workspace).check()
         except DefinitionError as error:
             found.append(error.message)
     return found

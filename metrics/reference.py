@@ -26,7 +26,7 @@ def endpoints_page(folder: Path = OURS) -> str:
         DefinitionError: a definition is wrong.
     """
     workspace = load_workspace(folder)
-    endpoints = [Endpoint(pipe, workspace.tables) for pipe in workspace.pipes.values() if pipe.kind == "endpoint"]
+    endpoints = [Endpoint(pipe, workspace) for pipe in workspace.pipes.values() if pipe.kind == "endpoint"]
     shared = _shared(endpoints)
     sections = "\n".join(_endpoint(item, shared) for item in endpoints)
     return f"""{GENERATED}
@@ -71,7 +71,7 @@ def _shared(endpoints: Sequence[Endpoint]) -> list[Parameter]:
 def _endpoint(endpoint: Endpoint, shared: Sequence[Parameter]) -> str:
     everywhere = {item.name for item in shared}
     own = [item for name, item in endpoint.parameters.items() if name not in everywhere]
-    compiled, _ = endpoint.statement({})
+    compiled, _ = endpoint.sample()
     parameters = f"\n{_parameters(own)}" if own else ""
     return f"## {endpoint.pipe.name}\n\n{endpoint.pipe.description}\n{parameters}\n{_columns(compiled)}"
 

@@ -72,7 +72,11 @@ class Rendered:
 
 
 class Template:
-    """A node's SQL, parsed once and rendered for each request."""
+    """A node's SQL, parsed once and rendered for each request.
+
+    `words` are all words of the SQL, among them the nodes and pipes that it may read; `mentioned` its parameters, with
+    the type "" for one that it uses without telling its type.
+    """
 
     def __init__(self, node: Node, file: str) -> None:
         """Parse the SQL of a node.
@@ -82,15 +86,20 @@ class Template:
         """
         self.node = node
         self.file = file
-        self.parameters: tuple[Parameter, ...] = ()
+        self.words = frozenset(_IDENTIFIER.findall(node.sql))
+        self.mentioned: tuple[Parameter, ...] = ()
         self._body: list[_Part] | None = None
         stripped = node.sql.lstrip()
         if stripped.startswith("%"):
             blank = node.sql[: len(node.sql) - len(stripped)] + " "
             parser = _Parser(blank + stripped[1:], file, node.line)
             self._body = parser.parse()
-            self.parameters = _parameters_of(self._body)
-            self._words = frozenset(_IDENTIFIER.findall(node.sql))
+            self.mentioned = _parameters_of(self._body)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of this SQL."""
+        return tuple(merged_parameters([self]).values())
 
     def render(
         self,
@@ -111,7 +120,7 @@ class Template:
         """
         if self._body is None:
             return Rendered(self.node.sql, {})
-        run = _Run(self.parameters, request, lambda name: name in columns or name in self._words, tables, prefix)
+        run = _Run(self.mentioned, request, lambda name: name in columns or name in self.words, tables, prefix)
         run.parts(self._body)
         if run.missing:
             raise BadRequest(_required_text(run.missing))
@@ -358,12 +367,21 @@ _ALLOWED: Final = (
 # The parameters that a template declares.
 
 
+def merged_parameters(templates: Iterable[Template]) -> dict[str, Parameter]:
+    """The parameters of several templates by name; what one only mentions has the type that another tells."""
+    found: dict[str, Parameter] = {}
+    for template in templates:
+        for parameter in template.mentioned:
+            found[parameter.name] = _merged(found.get(parameter.name), parameter)
+    return {name: replace(parameter, type=parameter.type or "String") for name, parameter in found.items()}
+
+
 def _parameters_of(body: list[_Part]) -> tuple[Parameter, ...]:
     found: dict[str, Parameter] = {}
     for expression in _expressions(body, set()):
         for parameter in _in_expression(*expression):
             found[parameter.name] = _merged(found.get(parameter.name), parameter)
-    return tuple(replace(found[name], type=found[name].type or "String") for name in found)
+    return tuple(found.values())
 
 
 def _expressions(body: list[_Part], assigned: set[str]) -> Iterator[tuple[ast.expr, frozenset[str]]]:

@@ -162,7 +162,9 @@ def test_nodes_are_read_by_name_and_errors_name_their_line() -> None:
     )
     assert compiled.columns == (("t2", "UInt64"),)
     with pytest.raises(DefinitionError, match=r"x\.pipe:8:2: there is no column nope"):
-        compile_query("SELECT 1", TABLES, nodes={"first": ("SELECT n,\n nope FROM events", 7)}, file="x.pipe", line=20)
+        compile_query(
+            "SELECT n FROM first", TABLES, nodes={"first": ("SELECT n,\n nope FROM events", 7)}, file="x.pipe", line=20
+        )
 
 
 def test_a_zone_from_a_parameter_is_in_the_type() -> None:

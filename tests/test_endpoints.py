@@ -20,7 +20,7 @@ from metrics.workspace import load_workspace
 from tests.conftest import ROOT, Json, Perch, make_settings, running
 
 WORKSPACE = load_workspace(ROOT / "metrics")
-ENDPOINTS = {name: Endpoint(pipe, WORKSPACE.tables) for name, pipe in WORKSPACE.pipes.items()}
+ENDPOINTS = {name: Endpoint(pipe, WORKSPACE) for name, pipe in WORKSPACE.pipes.items()}
 OVER_TIME = ("llm_usage_timeseries", "llm_latency_percentiles", "llm_errors_timeseries")
 FILTERS = ("start_date", "end_date", "model", "provider", "environment", "user", "team", "feature", "timezone")
 

@@ -16,15 +16,15 @@ blueprint = Blueprint("pipes", __name__)
 
 @blueprint.get("/v0/pipes")
 def list_pipes() -> Response:
-    """The endpoints that the token may read."""
+    """The pipes that the token may read, of every type."""
     seen = token()
-    endpoints = perch().endpoints.all()
-    return jsonify(pipes=[_described(item) for item in endpoints if seen.may("PIPES:READ", item.pipe.name)])
+    pipes = perch().endpoints.all()
+    return jsonify(pipes=[_described(item) for item in pipes if seen.may("PIPES:READ", item.pipe.name)])
 
 
 @blueprint.get("/v0/pipes/<name>")
 def describe_pipe(name: str) -> Response:
-    """One endpoint: its nodes, parameters and text."""
+    """One pipe: its nodes, parameters and text."""
     require("PIPES:READ", name)
     return jsonify(_described(perch().endpoints.find(name)))
 
@@ -46,8 +46,8 @@ def _described(endpoint: Endpoint) -> dict[str, Any]:
         "id": pipe.name,
         "name": pipe.name,
         "description": pipe.description,
-        "type": pipe.kind,
-        "endpoint": pipe.published or pipe.nodes[-1].name,
+        "type": "default" if pipe.kind == "standard" else pipe.kind,
+        "endpoint": pipe.published if pipe.kind == "endpoint" else None,
         "url": f"{request.host_url}v0/pipes/{pipe.name}.json",
         "parameters": [
             {

@@ -5,21 +5,23 @@ What cannot be translated is refused by name and line; nothing is passed through
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from metrics.dialect.expressions import Expressions
 from metrics.dialect.functions import convert
 from metrics.dialect.parsing import parse_expression, parse_select
-from metrics.dialect.queries import Queries
+from metrics.dialect.queries import Output, Queries
 from metrics.dialect.rules import NoRule
 from metrics.dialect.scope import Relation, Scope, Source, quoted
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.errors import DefinitionError
 
 MACROS: Final = (Path(__file__).parent / "macros.sql").read_text(encoding="utf-8")
+MAX_STATEMENT: Final = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -35,38 +37,111 @@ class Compiled:
         return tuple((name, _with_zone(type_, values)) for name, type_ in self.columns)
 
 
+Nodes = Mapping[str, str | tuple[str, int]]
+"""Queries by name, in the order of their pipe, each with the line it starts on if that is known."""
+
+
+@dataclass(frozen=True)
+class PipeQuery:
+    """A pipe as a query: the SQL of the node that it answers, its other nodes, and where they stand."""
+
+    sql: str
+    nodes: Nodes = field(default_factory=dict)
+    file: str = ""
+    line: int = 1
+
+
 def compile_query(
     sql: str,
     tables: Mapping[str, Sequence[tuple[str, str]]],
     *,
-    nodes: Mapping[str, str | tuple[str, int]] | None = None,
+    nodes: Nodes | None = None,
+    pipes: Mapping[str, PipeQuery] | None = None,
+    only: Container[str] | None = None,
     file: str = "",
     line: int = 1,
 ) -> Compiled:
     """Compile one SELECT over `tables` (name -> columns and their ClickHouse types).
 
-    `nodes` are earlier queries of the same pipe, or other pipes, by name, each with the line it starts on if that is
-    known: each may read the tables and those before it.
+    `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
+    nodes before it. Only what is read is compiled. With `only` the SQL itself reads the pipes of these names and
+    nothing else, whatever they read.
 
     Raises:
-        DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike.
+        DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike; or a pipe
+            reads itself, by way of others perhaps.
     """
     queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
-    scope = Scope()
-    try:
-        for name, node in (nodes or {}).items():
-            text, start = (node, line) if isinstance(node, str) else node
-            queries.first_line = start
-            output = queries.query(parse_select(text, file=file, line=start), scope)
-            scope.ctes[name] = Relation(f"({output.sql})", output.columns)
-        queries.first_line = line
-        found = queries.query(parse_select(sql, file=file, line=line), scope, outermost=True)
-    except NoRule as error:
-        raise DefinitionError(str(error), file=file, line=line) from None
-    except RecursionError:
-        raise DefinitionError("the query is nested too deeply", file=file, line=line) from None
+    found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only)
     columns = tuple((name, str(type_)) for name, type_ in found.columns)
     return Compiled(found.sql, columns, frozenset(queries.used))
+
+
+class _Readable:
+    """The nodes and pipes that a statement may read by name, each compiled when it is first read."""
+
+    def __init__(self, queries: Queries, pipes: Mapping[str, PipeQuery]) -> None:
+        self.queries = queries
+        self.pipes = pipes
+        self.tables = queries.tables
+        self.compiled: dict[tuple[int, str], Relation] = {}
+        self.reading: list[str] = []
+
+    def outermost(self, pipe: PipeQuery, only: Container[str] | None) -> Output:
+        """The rows of the whole statement."""
+        find = partial(self.find, pipe, len(pipe.nodes))
+        if only is None:
+            return self.query(pipe.sql, pipe.file, pipe.line, Scope(outside=find), self.tables, outermost=True)
+        scope = Scope(outside=lambda name: find(name) if name in only else None)
+        return self.query(pipe.sql, pipe.file, pipe.line, scope, {}, outermost=True)
+
+    def find(self, pipe: PipeQuery, before: int, name: str) -> Relation | None:
+        """What `name` is to the node at `before` of a pipe: a node before it, or another pipe."""
+        position = list(pipe.nodes).index(name) if name in pipe.nodes else before
+        key = (id(pipe), name) if position < before else (0, name)
+        if key not in self.compiled:
+            output = self.node(pipe, position, name) if position < before else self.pipe(name)
+            if output is None:
+                return None
+            self.compiled[key] = Relation(f"({output.sql})", output.columns)
+        return self.compiled[key]
+
+    def node(self, pipe: PipeQuery, position: int, name: str) -> Output:
+        node = pipe.nodes[name]
+        sql, line = (node, pipe.line) if isinstance(node, str) else node
+        return self.query(sql, pipe.file, line, Scope(outside=partial(self.find, pipe, position)), self.tables)
+
+    def pipe(self, name: str) -> Output | None:
+        if name not in self.pipes:
+            return None
+        if name in self.reading:
+            way = " reads ".join([*self.reading[self.reading.index(name) :], name])
+            raise DefinitionError(f"a pipe cannot read itself: {way}", file=self.queries.file)
+        self.reading.append(name)
+        pipe = self.pipes[name]
+        scope = Scope(outside=partial(self.find, pipe, len(pipe.nodes)))
+        output = self.query(pipe.sql, pipe.file, pipe.line, scope, self.tables)
+        self.reading.pop()
+        return output
+
+    def query(
+        self, sql: str, file: str, line: int, scope: Scope, tables: Mapping[str, Relation], outermost: bool = False
+    ) -> Output:
+        """Compile one query over these tables, with errors that name its own file and line."""
+        queries, before = self.queries, (self.queries.file, self.queries.first_line, self.queries.tables)
+        queries.file, queries.first_line, queries.tables = file, line, tables
+        try:
+            output = queries.query(parse_select(sql, file=file, line=line), scope, outermost)
+        except NoRule as error:
+            raise DefinitionError(str(error), file=file, line=line) from None
+        except RecursionError:
+            raise DefinitionError("the query is nested too deeply", file=file, line=line) from None
+        if len(output.sql) > MAX_STATEMENT:
+            # each reading of a node is a copy of it: twenty nodes that read the one before twice are a million copies
+            reason = f"the query has over {MAX_STATEMENT:,} characters with the nodes and pipes that it reads"
+            raise DefinitionError(reason, file=file, line=line)
+        queries.file, queries.first_line, queries.tables = before
+        return output
 
 
 def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str = "", *, file: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -52,12 +52,13 @@ class Scope:
     windows: dict[str, exp.Expr] = field(default_factory=dict)
     array_joins: dict[str, Value] = field(default_factory=dict)
     levels: dict[str, list[float]] = field(default_factory=dict)  # of the quantiles over each argument
+    outside: Callable[[str], Relation | None] = lambda _: None  # what an outermost SELECT may read beside tables
 
     def cte(self, name: str) -> Relation | None:
-        """The WITH query of that name, here or around."""
+        """The WITH query of that name, here or around, or else the node or pipe."""
         if name in self.ctes:
             return self.ctes[name]
-        return self.parent.cte(name) if self.parent else None
+        return self.parent.cte(name) if self.parent else self.outside(name)
 
     def alias(self, name: str) -> exp.Expr | None:
         """The expression that an alias stands for: of this SELECT, or of a WITH here or around."""
