@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -94,6 +95,8 @@ class Expressions:
         inner = self.value(node.this)
         if isinstance(node.this, exp.Literal) and isinstance(inner.literal, (int, float)):
             return _literal(-inner.literal, f"-{inner.name}")
+        if isinstance(node.this, exp.Column) and inner.name == "inf":
+            return replace(inner, sql="CAST('-inf' AS DOUBLE)", name="-inf")
         return self.call("negate", [inner])
 
     def on_boolean(self, node: exp.Expr) -> Value:
@@ -488,7 +491,7 @@ def _float_name(number: float) -> str:
 
 def _type(text: str) -> Type:
     try:
-        return parse_type(text)
+        return parse_type(re.sub(r"\bDATE(32)?\b", r"Date\1", text))  # as sqlglot writes it
     except TypeTextError as error:
         raise NoRule(str(error)) from None
 

@@ -46,15 +46,74 @@ CREATE OR REPLACE MACRO ch_scaled_text(n, scale) AS
     || CASE WHEN scale = 0 THEN CAST(abs(n) AS VARCHAR)
             ELSE left(lpad(CAST(abs(n) AS VARCHAR), 40, '0'), 40 - scale) || '.'
                  || right(lpad(CAST(abs(n) AS VARCHAR), 40, '0'), scale) END;
-CREATE OR REPLACE MACRO ch_decimal_divide(a, n, scale) AS
-    CASE WHEN n = 0 THEN error('Division by zero')
-         ELSE ch_scaled_text(CAST(replace(CAST(a AS VARCHAR), '.', '') AS HUGEINT) // n, scale) END;
+-- A decimal's digits as a whole number.
+CREATE OR REPLACE MACRO ch_unscaled(a) AS CAST(replace(CAST(a AS VARCHAR), '.', '') AS HUGEINT);
+CREATE OR REPLACE MACRO ch_decimal_divide(a, b, scale) AS
+    CASE WHEN b = 0 THEN error('Division by zero') ELSE ch_scaled_text(a // b, scale) END;
+-- The lowest bits of a whole number as a signed one; `half` is 2 to the bits less 1.
+CREATE OR REPLACE MACRO ch_lowest_signed(n, half) AS
+    ((CAST(n AS HUGEINT) + CAST(half AS HUGEINT)) & (2 * CAST(half AS HUGEINT) - 1)) - CAST(half AS HUGEINT);
+-- A float as the processor makes a whole number of it: what does not fit is the least, which `least_` is.
+CREATE OR REPLACE MACRO ch_whole(x, least_) AS
+    CASE WHEN x > least_ AND x < -least_ THEN CAST(trunc(x) AS HUGEINT)
+         WHEN isfinite(x) THEN CAST(least_ AS HUGEINT)
+         WHEN x IS NOT NULL THEN error('Unexpected inf or nan to integer conversion') END;
+CREATE OR REPLACE MACRO ch_positive(rest, divisor) AS CASE WHEN rest < 0 THEN rest + abs(divisor) ELSE rest END;
+CREATE OR REPLACE MACRO ch_fmod(a, b) AS CASE WHEN a < 0 THEN - fmod(- a, abs(b)) ELSE fmod(a, abs(b)) END;
+CREATE OR REPLACE MACRO ch_positive_fmod(a, b) AS ch_positive(ch_fmod(a, b), b);
+CREATE OR REPLACE MACRO ch_step_floor(n, step) AS n - ((n % step) + step) % step;
+CREATE OR REPLACE MACRO ch_step_ceil(n, step) AS n + (step - n % step) % step;
+CREATE OR REPLACE MACRO ch_step_trunc(n, step) AS n - n % step;
+CREATE OR REPLACE MACRO ch_step_round(n, step) AS (n + sign(n) * (step // 2)) // step * step;
+CREATE OR REPLACE MACRO ch_step_bankers(n, step) AS
+    CASE WHEN 2 * abs(n % step) = step AND (n // step) % 2 = 0 THEN n - n % step ELSE ch_step_round(n, step) END;
+CREATE OR REPLACE MACRO ch_bucket(x, low, high, count_) AS
+    CASE WHEN x IS NULL OR low IS NULL OR high IS NULL OR count_ IS NULL THEN NULL
+         WHEN low >= high OR x < low THEN 0 WHEN x >= high THEN count_ + 1
+         ELSE floor((x - low) * count_ / (high - low)) + 1 END;
+CREATE OR REPLACE MACRO ch_sqrt(x) AS CASE WHEN x < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt(x) END;
+CREATE OR REPLACE MACRO ch_asin(x) AS CASE WHEN abs(x) > 1 THEN CAST('nan' AS DOUBLE) ELSE asin(x) END;
+CREATE OR REPLACE MACRO ch_acos(x) AS CASE WHEN abs(x) > 1 THEN CAST('nan' AS DOUBLE) ELSE acos(x) END;
+CREATE OR REPLACE MACRO ch_acosh(x) AS CASE WHEN x < 1 THEN CAST('nan' AS DOUBLE) ELSE acosh(x) END;
+CREATE OR REPLACE MACRO ch_atanh(x) AS
+    CASE WHEN abs(x) > 1 THEN CAST('nan' AS DOUBLE) WHEN abs(x) = 1 THEN x * CAST('inf' AS DOUBLE) ELSE atanh(x) END;
+CREATE OR REPLACE MACRO ch_exp10(x) AS pow(10e0, x);
+CREATE OR REPLACE MACRO ch_sigmoid(x) AS 1 / (1 + exp(- x));
+CREATE OR REPLACE MACRO ch_tgamma(x) AS gamma(x);
+CREATE OR REPLACE MACRO ch_hypot(a, b) AS sqrt(a * a + b * b);
+CREATE OR REPLACE MACRO ch_intexp2(n) AS
+    CASE WHEN n < 0 THEN CAST(0 AS UBIGINT) WHEN n < 64 THEN CAST(CAST(1 AS HUGEINT) << CAST(n AS INTEGER) AS UBIGINT)
+         WHEN n IS NOT NULL THEN 18446744073709551615 END;
+CREATE OR REPLACE MACRO ch_intexp10(n) AS
+    CASE WHEN n < 0 THEN CAST(0 AS UBIGINT) WHEN n < 20 THEN CAST('1' || repeat('0', n) AS UBIGINT)
+         WHEN n IS NOT NULL THEN 18446744073709551615 END;
+CREATE OR REPLACE MACRO ch_even_digits(s) AS CASE WHEN length(s) % 2 = 1 THEN '0' || s ELSE s END;
+CREATE OR REPLACE MACRO ch_binary(s) AS lpad(s, CAST((length(s) + 7) // 8 * 8 AS INTEGER), '0');
+
+-- Numbers in words. Ties go up, away from zero.
+CREATE OR REPLACE MACRO ch_two_places(x) AS CAST(round(CAST(x AS DECIMAL(38, 10)), 2) AS VARCHAR);
+CREATE OR REPLACE MACRO ch_steps(x, base, most) AS len(list_filter(range(1, most), lambda i: abs(x) >= pow(base, i)));
+CREATE OR REPLACE MACRO ch_readable(x, base, units) AS
+    ch_two_places(x / pow(base, ch_steps(x, base, len(units)))) || units[ch_steps(x, base, len(units)) + 1];
+CREATE OR REPLACE MACRO ch_counted(n, unit) AS CASE WHEN n = 0 THEN '' WHEN n = 1 THEN '1 ' || unit ELSE n || ' ' || unit || 's' END;
+CREATE OR REPLACE MACRO ch_joined(parts) AS
+    CASE len(parts) WHEN 0 THEN '0 seconds' WHEN 1 THEN parts[1]
+         ELSE array_to_string(parts[1:-2], ', ') || ' and ' || parts[-1] END;
+CREATE OR REPLACE MACRO ch_in_words(x, parts) AS
+    CASE WHEN x <= -1 THEN '-' ELSE '' END || ch_joined(list_filter(parts, lambda p: p <> ''));
+CREATE OR REPLACE MACRO ch_eighths(n) AS
+    repeat('█', n // 8) || ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][n % 8 + 1];
+CREATE OR REPLACE MACRO ch_bar(x, low, high, width) AS
+    CASE WHEN x IS NULL OR low IS NULL OR high IS NULL OR width IS NULL THEN NULL
+         WHEN isnan(x) OR low >= high OR x <= low THEN ''
+         ELSE ch_eighths(CAST(floor(8 * CASE WHEN x >= high THEN width ELSE (x - low) * width / (high - low) END) AS BIGINT)) END;
 CREATE OR REPLACE MACRO ch_log(x) AS
     CASE WHEN x > 0 THEN ln(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
 CREATE OR REPLACE MACRO ch_log2(x) AS
     CASE WHEN x > 0 THEN log2(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
 CREATE OR REPLACE MACRO ch_log10(x) AS
     CASE WHEN x > 0 THEN log10(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
+CREATE OR REPLACE MACRO ch_log1p(x) AS ch_log(1 + x);
 CREATE OR REPLACE MACRO ch_nearest(values_, level) AS
     list_extract(list_sort(values_), least(CAST(floor(level * len(values_)) AS BIGINT), len(values_) - 1) + 1);
 
@@ -62,6 +121,16 @@ CREATE OR REPLACE MACRO ch_nearest(values_, level) AS
 CREATE OR REPLACE MACRO ch_integer_text(s) AS
     CASE WHEN s IS NULL OR regexp_full_match(s, '[+-]?[0-9]+') THEN s
          ELSE error('Cannot parse ''' || s || ''' as an integer') END;
+CREATE OR REPLACE MACRO ch_natural_text(s) AS
+    CASE WHEN s IS NULL OR regexp_full_match(s, '[+]?[0-9]+') THEN s
+         ELSE error('Cannot parse ''' || s || ''' as an integer without a sign') END;
+CREATE OR REPLACE MACRO ch_float_text_only(s) AS
+    CASE WHEN s IS NULL OR regexp_full_match(s, '[^\s_]+') THEN s ELSE error('Cannot parse ''' || s || ''' as a number') END;
+CREATE OR REPLACE MACRO ch_try_float_text(s) AS CASE WHEN regexp_full_match(s, '[^\s_]+') THEN s END;
+CREATE OR REPLACE MACRO ch_bool_text(s) AS
+    CASE WHEN lower(s) IN ('true', 't', 'yes', 'y', 'on', 'enable', 'enabled', '1') THEN TRUE
+         WHEN lower(s) IN ('false', 'f', 'no', 'n', 'off', 'disable', 'disabled', '0') THEN FALSE
+         WHEN s IS NOT NULL THEN error('Cannot parse ''' || s || ''' as a Bool') END;
 CREATE OR REPLACE MACRO ch_try_integer_text(s) AS CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s END;
 CREATE OR REPLACE MACRO ch_decimal_text(s) AS
     CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END;

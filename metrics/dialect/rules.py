@@ -153,9 +153,11 @@ def arithmetic(operator: str, left: Type, right: Type) -> Type:
         return _int(_next_bits(left, right), left.signed or right.signed)
     if operator == "minus":
         return _int(_next_bits(left, right), True)
-    if operator in ("intDiv", "intDivOrZero") and not floats:
-        return _int(left.bits, left.signed or right.signed)
-    if operator in ("modulo", "moduloOrZero") and not floats:
+    if operator == "intDiv":
+        return _int(left.bits, left.signed or right.signed or floats)
+    if operator == "positiveModulo":
+        return FLOAT64 if floats else _int(right.bits, False)
+    if operator == "modulo":
         return _int(right.bits if not left.signed else min(64, 2 * right.bits), left.signed)
     raise NoRule(f"{operator} of {left} and {right} needs the ClickHouse engine")
 
@@ -171,8 +173,11 @@ def _decimal_arithmetic(operator: str, left: Type, right: Type) -> Type:
         return decimal(precision, max(scales))
     if operator == "multiply" and sum(scales) <= precision:
         return decimal(precision, sum(scales))
-    if operator == "divide" and left.is_decimal and right.is_integer:
-        return decimal(precision, left.scale)
+    if operator == "divide":
+        scale = left.scale if left.is_decimal else right.scale
+        if scale < right.scale:
+            raise NoRule(f"{left} divided by {right}: the divisor has more places than the result")
+        return decimal(precision, scale)
     raise NoRule(f"{operator} of {left} and {right} needs the ClickHouse engine; toFloat64() of one of them does not")
 
 

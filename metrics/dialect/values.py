@@ -88,6 +88,14 @@ def cast(value: Value, type_: Type) -> str:
     return f"CAST({value.sql} AS {target})"
 
 
+def wrapped(sql: str, type_: Type) -> str:
+    """A whole number of up to 128 bits as ClickHouse keeps it in `type_`: its lowest bits, the first one the sign."""
+    duck = duck_type(type_)
+    if type_.signed:
+        return f"CAST(ch_lowest_signed({sql}, {2 ** (type_.bits - 1)}) AS {duck})"
+    return f"CAST(({sql}) & {2**type_.bits - 1} AS {duck})"
+
+
 def defaulted(sql: str, type_: Type) -> str:
     """`sql`, with the type's default in place of NULL unless the type is Nullable."""
     return sql if type_.nullable else f"coalesce({sql}, {default_sql(type_)})"

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from metrics.dialect.functions import aggregates, arrays, json, logic, numbers, text, times
+from metrics.dialect.functions import (
+    aggregates,
+    arrays,
+    bits,
+    json,
+    logic,
+    maths,
+    numbers,
+    readable,
+    rounding,
+    text,
+    times,
+)
 from metrics.dialect.functions.comparison import comparable
 from metrics.dialect.functions.conversion import convert
 
 assert aggregates
 assert arrays
+assert bits
 assert json
 assert logic
+assert maths
 assert numbers
+assert readable
+assert rounding
 assert text
 assert times
 

@@ -19,11 +19,10 @@ from metrics.dialect.rules import (
     NoRule,
     default_sql,
     duck_type,
-    supertype,
 )
 from metrics.dialect.table import Call, scalar
-from metrics.dialect.types import INTEGERS, Type, array, decimal, not_nullable, nullable
-from metrics.dialect.values import Value, literal_sql
+from metrics.dialect.types import INTEGERS, Type, TypeTextError, decimal, not_nullable, nullable, parse_type
+from metrics.dialect.values import Value, cast, literal_sql, wrapped
 
 _STORAGE: Final = {"toDecimal32": 9, "toDecimal64": 18, "toDecimal128": 38}
 
@@ -39,6 +38,8 @@ def convert(value: Value, type_: Type) -> Value:
         if not type_.nullable:
             raise NoRule(f"NULL cannot be converted to {type_}, which is not Nullable")
         return Value(f"CAST(NULL AS {duck_type(target)})", type_)
+    if type_.nullable and source.is_text and not target.is_text:
+        return Value(tried(value, target), type_, constant=value.constant)  # text that is none of the type is NULL
     if source == target:
         sql = value.number
     elif target.is_array and source.is_array:
@@ -63,8 +64,8 @@ def _array(value: Value, type_: Type) -> Value:
 def _converted(value: Value, source: Type, target: Type) -> str:
     if target.is_text and target.name != "FixedString":
         return to_text(value)
-    if target == BOOL and source.is_number:
-        return value.truth
+    if target == BOOL and (source.is_number or source.is_text):
+        return value.truth if source.is_number else f"ch_bool_text({value.sql})"
     if target.is_integer and target != BOOL:
         return _to_integer(value, source, target)
     if target.is_float:
@@ -108,26 +109,45 @@ def time_text(local: str, bare: Type) -> str:
 
 
 def _to_integer(value: Value, source: Type, target: Type) -> str:
+    """What does not fit is cut to the lowest bits; text that does not fit is an error in DuckDB."""
     duck = duck_type(target)
     if isinstance(value.literal, int) and not isinstance(value.literal, bool):
-        return literal_sql(value.literal, target)
+        low = value.literal % 2**target.bits
+        return literal_sql(low - 2**target.bits if target.signed and low >= 2 ** (target.bits - 1) else low, target)
     if source.is_integer:
-        return f"CAST({value.sql} AS {duck})"
-    if source.is_float or source.is_decimal:
+        return f"CAST({value.number} AS {duck})" if _holds(target, source) else wrapped(value.number, target)
+    if source.is_float and target.name == "UInt64":
+        negative = _float_bits(value, 63, target)
+        return f"CASE WHEN {value.sql} < 0 THEN {negative} ELSE CAST(trunc({value.sql}) AS {duck}) END"
+    if source.is_float:
+        return _float_bits(value, 63 if target.bits == 64 or target.name == "UInt32" else 31, target)
+    if source.is_decimal:
         return f"CAST(trunc({value.sql}) AS {duck})"
     if source.is_text:
-        return f"CAST(ch_integer_text({value.sql}) AS {duck})"
+        text = f"ch_{'integer' if target.signed else 'natural'}_text({value.sql})"
+        return f"coalesce(TRY_CAST({text} AS {duck}), {wrapped(f'CAST({text} AS HUGEINT)', target)})"
     if source.is_time:
-        return f"CAST(epoch_ms(date_trunc('second', {value.sql})) // 1000 AS {duck})"
+        return wrapped(f"CAST(epoch_us({value.sql}) // 1000000 AS HUGEINT)", target)
     if source.is_date:
-        return f"CAST(date_diff('day', DATE '1970-01-01', {value.sql}) AS {duck})"
+        return wrapped(f"CAST(date_diff('day', DATE '1970-01-01', {value.sql}) AS HUGEINT)", target)
     raise NoRule(f"converting {source} to {target} needs the ClickHouse engine")
+
+
+def _holds(target: Type, source: Type) -> bool:
+    """Whether every value of an integer type is one of another."""
+    return target.bits - target.signed >= source.bits - source.signed and target.signed >= source.signed
+
+
+def _float_bits(value: Value, least: int, target: Type) -> str:
+    return wrapped(f"ch_whole({value.sql}, {float(-(2**least))!r})", target)
 
 
 def _to_float(value: Value, source: Type, target: Type) -> str:
     if isinstance(value.literal, (int, float)) and not isinstance(value.literal, bool):
         return literal_sql(float(value.literal), target)
-    if source.is_number or source.is_text:
+    if source.is_text:
+        return f"CAST(ch_float_text_only({value.sql}) AS {duck_type(target)})"
+    if source.is_number:
         return f"CAST({value.number} AS {duck_type(target)})"
     return f"CAST({_to_integer(value, source, Type('Int64'))} AS {duck_type(target)})"
 
@@ -137,13 +157,18 @@ def _to_decimal(value: Value, source: Type, target: Type) -> str:
     if source.is_float:
         return f"CAST(trunc({value.sql} * 1e{target.scale}) / 1e{target.scale} AS {duck})"
     if source.is_decimal and source.scale > target.scale:
-        raise NoRule(f"converting {source} to {target} cuts digits; round() them first")
+        cut_digits = f"ch_unscaled({value.sql}) // {10 ** (source.scale - target.scale)}"
+        return f"CAST(ch_scaled_text({cut_digits}, {target.scale}) AS {duck})"
     if source.is_text:
-        cut_text = f"regexp_replace({value.sql}, '(\\.[0-9]{{{target.scale}}})[0-9]+$', '\\1')"
-        return f"CAST({cut_text} AS {duck})"
+        return f"CAST({_cut_digits(f'ch_float_text_only({value.sql})', target)} AS {duck})"
     if source.is_number:
         return f"CAST({value.number} AS {duck})"
     raise NoRule(f"converting {source} to {target} needs the ClickHouse engine")
+
+
+def _cut_digits(sql: str, target: Type) -> str:
+    """A decimal's text without the digits that the type has no place for."""
+    return f"regexp_replace({sql}, '(\\.[0-9]{{{target.scale}}})[0-9]+$', '\\1')"
 
 
 def _to_date(value: Value, source: Type, zone: str | None) -> str:
@@ -192,24 +217,66 @@ def _like(call: Call, target: Type) -> Value:
 
 
 def _register_numbers() -> None:
-    targets = {f"to{name}": Type(name) for name in INTEGERS if Type(name).bits <= 64}
+    targets = {f"to{name}": Type(name) for name in INTEGERS if Type(name).bits <= 128}
     targets |= {"toFloat32": FLOAT32, "toFloat64": FLOAT64, "toUUID": UUID, "toBool": BOOL}
     for name, target in targets.items():
         scalar(name)(partial(_like, target=target))
         if target.is_number and target != BOOL:
-            scalar(f"{name}OrZero")(partial(_tried, target=target, zero=True))
-            scalar(f"{name}OrNull")(partial(_tried, target=target, zero=False))
+            scalar(f"{name}OrZero", f"{name}OrNull", f"{name}OrDefault", most=2)(partial(_tried, target=target))
 
 
-def _tried(call: Call, target: Type, zero: bool) -> Value:
+def tried(value: Value, target: Type) -> str:
+    """The SQL of `accurateCastOrNull`: NULL where the value is no whole, exact value of the type."""
+    duck, source = duck_type(target), value.type.bare
+    if source.is_text and target.is_integer:
+        return f"TRY_CAST(ch_try_integer_text({value.sql}) AS {duck})"
+    if source.is_text and target.is_decimal:
+        return f"TRY_CAST({_cut_digits(f'ch_try_float_text({value.sql})', target)} AS {duck})"
+    if source.is_text and target.is_float:
+        return f"TRY_CAST(ch_try_float_text({value.sql}) AS {duck})"
+    if source.is_integer and (target.is_integer or target.is_float):
+        return f"TRY_CAST({value.number} AS {duck})"
+    if source.is_float and target.is_integer:
+        return f"CASE WHEN {value.sql} = trunc({value.sql}) THEN TRY_CAST({value.sql} AS {duck}) END"
+    raise NoRule(f"trying to convert {source} to {target} needs the ClickHouse engine")
+
+
+def _tried(call: Call, target: Type) -> Value:
     if not call[0].type.is_text:
-        raise NoRule(f"{call.name} expects a String, found {call[0].type}")
-    text = f"ch_try_integer_text({call[0].sql})" if target.is_integer else call[0].sql
-    sql = f"TRY_CAST({text} AS {duck_type(target)})"
-    return Value(f"coalesce({sql}, {default_sql(target)})", target) if zero else Value(sql, nullable(target))
+        raise NoRule(f"{call.name} expects a String, found {call[0].type}; accurateCastOrNull takes numbers")
+    return _instead(call, tried(call[0], target), target, 1)
+
+
+def _instead(call: Call, sql: str, target: Type, position: int) -> Value:
+    """A tried conversion with what its name ends in for a failure: NULL, zero or a default."""
+    if call.name.endswith("OrNull"):
+        return Value(sql, nullable(target))
+    other = call.get(position)
+    if other is not None and other.type.bare != target and not other.is_literal:
+        raise NoRule(f"{call.name} expects a default of type {target}, found {other.type}")
+    return Value(f"coalesce({sql}, {cast(other, target) if other is not None else default_sql(target)})", target)
 
 
 _register_numbers()
+
+
+@scalar("accurateCast", "accurateCastOrNull", "accurateCastOrDefault", least=2, most=3)
+def accurate_cast(call: Call) -> Value:
+    """CAST that fails, or gives NULL or a default, where the value does not fit exactly."""
+    target = _parsed_type(call.text(1, "its type"))
+    value = replace(call[0], type=not_nullable(call[0].type))
+    if call.name == "accurateCast":
+        problem = f"error('Value in column {target} cannot be safely converted')"
+        sql = f"CASE WHEN {value.number} IS NOT NULL THEN coalesce({tried(value, target)}, {problem}) END"
+        return Value(sql, target)
+    return _instead(call, tried(value, target), target, 2)
+
+
+def _parsed_type(text: str) -> Type:
+    try:
+        return parse_type(text)
+    except TypeTextError as error:
+        raise NoRule(str(error)) from None
 
 
 @scalar("toString", most=2)
@@ -230,6 +297,17 @@ def _to_decimal_function(call: Call) -> Value:
 
 
 scalar(*_STORAGE, least=2)(_to_decimal_function)
+
+
+def _try_decimal(call: Call) -> Value:
+    scale = call[1].literal
+    if not isinstance(scale, int) or not call[0].type.is_text:
+        raise NoRule(f"{call.name} expects a String and its scale as a literal")
+    target = decimal(_STORAGE[call.name.split("Or")[0]], scale)
+    return _instead(call, tried(call[0], target), target, 2)
+
+
+scalar(*(f"{name}Or{end}" for name in _STORAGE for end in ("Zero", "Null", "Default")), least=2, most=3)(_try_decimal)
 
 
 @scalar("toDate", "toDate32", "DATE", "date", most=2)
@@ -313,9 +391,4 @@ def to_fixed_string(call: Call) -> Value:
     raise NoRule("FixedString needs the ClickHouse engine")
 
 
-def common(values: list[Value]) -> Type:
-    """The type that all `values` have in common."""
-    return supertype([value.type for value in values])
-
-
-__all__ = ["array", "common", "convert", "cut", "time_text", "to_text"]
+__all__ = ["convert", "cut", "time_text", "to_text", "tried"]

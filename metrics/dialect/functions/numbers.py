@@ -1,14 +1,12 @@
-"""Arithmetic: operators with ClickHouse's result types, rounding of ties, division by zero."""
+"""Arithmetic: operators with ClickHouse's result types, which wrap where DuckDB stops, and division by zero."""
 
 from __future__ import annotations
 
-import math
-
 from metrics.dialect.functions import times
-from metrics.dialect.rules import FLOAT64, INT8, UINT8, NoRule, arithmetic, duck_type
+from metrics.dialect.rules import FLOAT64, INT8, NoRule, arithmetic, duck_type
 from metrics.dialect.table import Call, scalar
 from metrics.dialect.types import Type
-from metrics.dialect.values import Value, cast, condition
+from metrics.dialect.values import Value, cast, wrapped
 
 _SIGNS = {"plus": "+", "minus": "-", "multiply": "*"}
 
@@ -24,6 +22,9 @@ def operate(call: Call) -> Value:
         # each side in its own scale: DuckDB adds the scales itself
         sides = [cast(each, _decimal_side(each, type_)) for each in (left, right)]
         return Value(f"CAST(({sides[0]} * {sides[1]}) AS {duck_type(type_)})", type_)
+    if type_.is_integer and max(left.type.bits, right.type.bits) == 64:
+        wide = Type("Int128" if type_.signed else "UInt128")
+        return Value(wrapped(f"{cast(left, wide)} {_SIGNS[call.name]} {cast(right, wide)}", type_), type_)
     return Value(f"({cast(left, type_)} {_SIGNS[call.name]} {cast(right, type_)})", type_)
 
 
@@ -48,26 +49,61 @@ def divide(call: Call) -> Value:
     left, right = _numbers(call)
     type_ = arithmetic(call.name, left.type.bare, right.type.bare)
     if type_.is_decimal:
-        scale = left.type.bare.scale
-        divisor = cast(right, Type("Int128"))
-        sql = f"ch_decimal_divide(CAST({left.sql} AS DECIMAL(38, {scale})), {divisor}, {scale})"
-        return Value(f"CAST({sql} AS {duck_type(type_)})", type_)
+        dividend = f"ch_unscaled(CAST({left.number} AS DECIMAL(38, {type_.scale})))"
+        divisor = f"ch_unscaled(CAST({right.number} AS DECIMAL(38, {right.type.scale})))"
+        scaled = f"ch_decimal_divide({dividend} * {10**right.type.scale}, {divisor}, {type_.scale})"
+        return Value(f"CAST({scaled} AS {duck_type(type_)})", type_)
     return Value(f"ch_divide({cast(left, FLOAT64)}, {cast(right, FLOAT64)})", FLOAT64)
 
 
-@scalar("intDiv", "modulo", "intDivOrZero", "moduloOrZero", least=2)
+@scalar("intDiv", "modulo", "mod", "intDivOrZero", "moduloOrZero", "positiveModulo", "positive_modulo", "pmod", least=2)
 def divide_whole(call: Call) -> Value:
     left, right = _numbers(call)
-    type_ = arithmetic(call.name, left.type.bare, right.type.bare)
-    if type_.is_float:
-        return Value(f"fmod({cast(left, FLOAT64)}, {cast(right, FLOAT64)})", FLOAT64)
-    sign = "//" if call.name.startswith("intDiv") else "%"
-    wide = "HUGEINT"
-    divisor = f"CAST({right.number} AS {wide})"
-    quotient = f"CAST({left.number} AS {wide}) {sign} {divisor}"
+    division = call.name.startswith("intDiv")
+    operator = "intDiv" if division else "positiveModulo" if call.name.startswith("p") else "modulo"
+    type_ = arithmetic(operator, left.type.bare, right.type.bare)
+    if left.type.is_float or right.type.is_float:
+        return _divide_floats(left, right, operator, type_)
+    wide = duck_type(_wide(left.type.bare, right.type.bare))
+    dividend, divisor = f"CAST({left.number} AS {wide})", f"CAST({right.number} AS {wide})"
+    result = f"{dividend} {'//' if division else '%'} {divisor}"
+    if operator == "positiveModulo":
+        result = f"ch_positive({result}, {divisor})"
     if call.name.endswith("OrZero"):
-        return Value(f"CAST(CASE WHEN {divisor} = 0 THEN 0 ELSE {quotient} END AS {duck_type(type_)})", type_)
-    return Value(f"CAST({quotient} AS {duck_type(type_)})", type_)
+        result = f"CASE WHEN {divisor} = 0 THEN 0 ELSE {result} END"
+    outside = wide == "HUGEINT" and division
+    return Value(wrapped(result, type_) if outside else f"CAST({result} AS {duck_type(type_)})", type_)
+
+
+def _wide(left: Type, right: Type) -> Type:
+    """The narrowest type in which two integers can be divided: HUGEINT costs several times as much."""
+    if not left.signed and not right.signed:
+        return Type("UInt64")
+    return Type("Int128") if "UInt64" in (left.name, right.name) else Type("Int64")
+
+
+def _divide_floats(left: Value, right: Value, operator: str, type_: Type) -> Value:
+    sides = f"{cast(left, FLOAT64)}, {cast(right, FLOAT64)}"
+    if operator == "intDiv":
+        return Value(f"CAST(trunc(ch_divide({sides})) AS {duck_type(type_)})", type_)
+    return Value(f"ch_{'fmod' if operator == 'modulo' else 'positive_fmod'}({sides})", FLOAT64)
+
+
+@scalar("max2", "min2", least=2)
+def extreme_of_two(call: Call) -> Value:
+    left, right = _numbers(call)
+    name = "greatest" if call.name == "max2" else "least"
+    return Value(f"{name}({cast(left, FLOAT64)}, {cast(right, FLOAT64)})", FLOAT64)
+
+
+@scalar("gcd", "lcm", least=2)
+def common_factor(call: Call) -> Value:
+    left, right = _numbers(call)
+    type_ = arithmetic("multiply", left.type.bare, right.type.bare)
+    if not type_.is_integer:
+        raise NoRule(f"{call.name} expects whole numbers, found {left.type} and {right.type}")
+    wide = Type("Int128")
+    return Value(wrapped(f"{call.name}({cast(left, wide)}, {cast(right, wide)})", type_), type_)
 
 
 @scalar("negate")
@@ -76,120 +112,25 @@ def negate(call: Call) -> Value:
     bare = value.type.bare
     if not bare.is_number:
         raise NoRule(f"negate of {value.type}: expected a number")
-    type_ = Type(f"Int{min(64, bare.bits * 2)}") if bare.is_integer and not bare.signed else bare
+    if not bare.is_integer:
+        return Value(f"(- {cast(value, bare)})", bare)
+    type_ = bare if bare.signed else Type(f"Int{min(64, bare.bits * 2)}")
+    if bare.signed or bare.bits == 64:
+        return Value(wrapped(f"- {cast(value, Type('Int128'))}", type_), type_)
     return Value(f"(- {cast(value, type_)})", type_)
 
 
 @scalar("abs", any_case=True)
 def absolute(call: Call) -> Value:
     bare = call[0].type.bare
-    type_ = Type(f"U{bare.name}") if bare.is_integer and bare.signed else bare
-    return Value(f"CAST(abs({call[0].number}) AS {duck_type(type_)})", type_)
+    if not (bare.is_integer and bare.signed):
+        return Value(f"CAST(abs({call[0].number}) AS {duck_type(bare)})", bare)
+    type_ = Type(f"U{bare.name}")
+    return Value(f"CAST(abs({cast(call[0], Type(f'Int{2 * bare.bits}'))}) AS {duck_type(type_)})", type_)
 
 
 @scalar("sign")
 def sign(call: Call) -> Value:
-    return Value(f"CAST(sign({call[0].number}) AS TINYINT)", INT8)
-
-
-@scalar("round", "floor", "ceil", "ceiling", "trunc", "truncate", "roundBankers", most=2, any_case=True)
-def rounded(call: Call) -> Value:
-    """Rounding: floats to the even neighbour, decimals away from zero, as ClickHouse does."""
-    digits = call[1].literal if len(call) > 1 else 0
-    if not isinstance(digits, int):
-        raise NoRule(f"{call.name} expects how many digits as a literal")
-    bare = call[0].type.bare
-    name = {"ceiling": "ceil", "truncate": "trunc", "roundbankers": "round"}.get(call.name.lower(), call.name.lower())
-    if bare.is_integer:
-        if digits >= 0:
-            return Value(call[0].number, bare)
-        raise NoRule(f"{call.name} of an integer to tens needs the ClickHouse engine")
-    if bare.is_decimal:
-        return _rounded_decimal(call, name, digits)
-    function = "round_even" if name == "round" else name
-    if digits == 0:
-        shifted = f"{function}({call[0].sql}{', 0' if name == 'round' else ''})"
-    else:
-        scaled = f"{call[0].sql} * 1e{digits}" if digits > 0 else f"{call[0].sql} / 1e{-digits}"
-        whole = f"{function}({scaled}{', 0' if name == 'round' else ''})"
-        shifted = f"({whole} / 1e{digits})" if digits > 0 else f"({whole} * 1e{-digits})"
-    return Value(f"CAST({shifted} AS {duck_type(bare)})", bare)
-
-
-def _rounded_decimal(call: Call, name: str, digits: int) -> Value:
-    bare = call[0].type.bare
-    if name != "round" or call.name.lower() == "roundbankers":
-        raise NoRule(f"{call.name} of a Decimal needs the ClickHouse engine; toFloat64() of it does not")
-    if digits >= bare.scale:
-        return Value(call[0].sql, bare)
-    return Value(f"CAST(round({call[0].sql}, {digits}) AS {duck_type(bare)})", bare)
-
-
-_FLOATS = {
-    "sqrt": "sqrt",
-    "cbrt": "cbrt",
-    "exp": "exp",
-    "log": "ch_log",
-    "ln": "ch_log",
-    "log2": "ch_log2",
-    "log10": "ch_log10",
-    "sin": "sin",
-    "cos": "cos",
-    "tan": "tan",
-    "atan": "atan",
-    "degrees": "degrees",
-    "radians": "radians",
-}
-
-
-def _of_float(call: Call) -> Value:
-    name = _FLOATS[call.name.lower()]
-    argument = cast(call[0], FLOAT64)
-    if call.name.lower() == "sqrt":
-        return Value(f"CASE WHEN {argument} < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt({argument}) END", FLOAT64)
-    return Value(f"{name}({argument})", FLOAT64)
-
-
-scalar(*_FLOATS, any_case=True)(_of_float)
-
-
-@scalar("pow", "power", least=2, any_case=True)
-def power(call: Call) -> Value:
-    return Value(f"pow({cast(call[0], FLOAT64)}, {cast(call[1], FLOAT64)})", FLOAT64)
-
-
-@scalar("exp2")
-def power_of_two(call: Call) -> Value:
-    return Value(f"pow(2e0, {cast(call[0], FLOAT64)})", FLOAT64)
-
-
-@scalar("pi", "e", least=0)
-def constant(call: Call) -> Value:
-    value = math.pi if call.name == "pi" else math.e
-    return Value(f"CAST({value!r} AS DOUBLE)", FLOAT64, constant=True)
-
-
-@scalar("isNaN", "isFinite", "isInfinite")
-def float_class(call: Call) -> Value:
-    name = {"isNaN": "isnan", "isFinite": "isfinite", "isInfinite": "isinf"}[call.name]
-    return condition(f"{name}({cast(call[0], FLOAT64)})", call[0])
-
-
-@scalar("bitAnd", "bitOr", "bitXor", least=2)
-def bits(call: Call) -> Value:
-    left, right = _numbers(call)
-    if not (left.type.is_integer and right.type.is_integer) or left.type.bare.signed or right.type.bare.signed:
-        raise NoRule(f"{call.name} of {left.type} and {right.type} needs the ClickHouse engine")
-    type_ = left.type.bare if left.type.bits >= right.type.bits else right.type.bare
-    if call.name == "bitXor":
-        return Value(f"xor({cast(left, type_)}, {cast(right, type_)})", type_)
-    sign_ = "&" if call.name == "bitAnd" else "|"
-    return Value(f"({cast(left, type_)} {sign_} {cast(right, type_)})", type_)
-
-
-@scalar("bar", least=3, most=4)
-def bar(call: Call) -> Value:
-    raise NoRule("bar needs the ClickHouse engine")
-
-
-__all__ = ["UINT8"]
+    """-1, 0 or 1."""
+    sql = f"CAST(sign({call[0].number}) AS TINYINT)"
+    return Value(f"CASE WHEN isnan({call[0].sql}) THEN 1 ELSE {sql} END" if call[0].type.is_float else sql, INT8)
