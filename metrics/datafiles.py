@@ -44,7 +44,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class TokenGrant:
-    """A token that a file declares; `permission` is READ or APPEND."""
+    """A token that a file declares; `permission` is READ, APPEND or (older files) CREATE."""
 
     name: str
     permission: str
@@ -109,13 +109,17 @@ _KNOWN: Final = {
     | {f"ENGINE_{key}" for key in _ENGINE_KEYS},
     "pipe": _COMMON
     | {"NODE", "SQL", "TYPE", "DATASOURCE", "DEPLOYMENT_METHOD", "TARGET_DATASOURCE"}
-    | {"COPY_SCHEDULE", "COPY_MODE", "ON_DEMAND_COMPUTE"},
+    | {"COPY_SCHEDULE", "COPY_MODE", "ON_DEMAND_COMPUTE"}
+    # older files tell the engine of the target beside the materialized node; the target's own file decides
+    | {"ENGINE", *(f"ENGINE_{key}" for key in _ENGINE_KEYS)},
 }
 _PREFIXES: Final = {"datasource": ("KAFKA_", "IMPORT_", "PG_", "S3_", "GCS_"), "pipe": ("EXPORT_",)}
 _HINTS: Final = {"SETTINGS": ", use ENGINE_SETTINGS", "INCLUDE": ", put the lines into this file"}
 _BLOCK_ONLY: Final = frozenset(("SCHEMA", "SQL"))
 _LINE_ONLY: Final = frozenset(("NODE", "TYPE", "TOKEN", "ENGINE"))
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A column made by a query over a JOIN is named with its table: `orders.id`.
+_COLUMN_NAME: Final = re.compile(rf"{_NAME.pattern}(?:\.{_NAME.pattern})*")
 
 _ENGINES: Final = {
     "MergeTree": (),
@@ -329,7 +333,7 @@ def parse_datasource(text: str, path: Path) -> DataSource:
         description=_described(values["DESCRIPTION"]) if "DESCRIPTION" in values else "",
         columns=columns,
         engine=_engine(lexer, values, {column.name for column in columns}),
-        tokens=tuple(_grant(lexer, each, ("READ", "APPEND")) for each in commands if each.name == "TOKEN"),
+        tokens=tuple(_grant(lexer, each, ("READ", "APPEND", "CREATE")) for each in commands if each.name == "TOKEN"),
         tags=_tags(values["TAGS"]) if "TAGS" in values else {},
         path=path,
         text=text,
@@ -453,7 +457,7 @@ class _Schema:
         if word and word[0].upper() in ("INDEX", "CONSTRAINT", "PROJECTION") and not quoted:
             raise self.error(f"{word[0]} is not supported inside SCHEMA", self.position)
         match = quoted or word
-        if not match or (quoted and not _NAME.fullmatch(quoted[1])):
+        if not match or (quoted and not _COLUMN_NAME.fullmatch(quoted[1])):
             raise self.error("expected a column name, such as `event_time`", self.position)
         self.position = match.end()
         return quoted[1] if quoted else match[0]

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from metrics.datafiles import Node, Pipe
-from metrics.dialect import Compiled, PipeQuery, bind_values, compile_query
+from metrics.dialect import Compiled, PipeQuery, compile_query
 from metrics.errors import BadRequest, DefinitionError, NotFound
 from metrics.formats import Answer
 from metrics.store import Store
@@ -95,7 +95,7 @@ class Endpoint:
         compiled = self._compiled(nodes)
         if sql:
             compiled = self._compiled_over(nodes, sql)
-        return compiled, bind_values({key: item.values[key] for item in rendered for key in item.values})
+        return compiled, compiled.bound({key: item.values[key] for item in rendered for key in item.values})
 
     def sample(self) -> Statement:
         """The statement of a call without parameters, or with a value for each that has no default if it needs some.

@@ -332,7 +332,8 @@ def _one_line(text: str) -> str:
     return " ".join(text.split("\n"))
 
 
-_METHODS: Final = frozenset(("split", "get", "join", "replace"))
+_TEXT_METHODS: Final = frozenset(("split", "join", "replace", "startswith", "endswith"))
+_METHODS: Final = _TEXT_METHODS | {"get"}
 _ALLOWED: Final = (
     ast.Expression,
     ast.Constant,
@@ -805,7 +806,7 @@ class _Run:
 
     def method(self, node: ast.Call, function: ast.Attribute) -> Any:
         owner = self.raw(function.value)
-        allowed = {"get"} if isinstance(owner, dict) else {"split", "join", "replace"} if isinstance(owner, str) else ()
+        allowed = {"get"} if isinstance(owner, dict) else _TEXT_METHODS if isinstance(owner, str) else ()
         if function.attr not in allowed or node.keywords:
             raise TypeError(f"there is no .{function.attr}() here")
         return getattr(owner, function.attr)(*(self.raw(argument) for argument in node.args))

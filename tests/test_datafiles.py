@@ -126,12 +126,14 @@ def test_columns(text: str, column: Column | None) -> None:
 
 def test_other_commands_of_a_data_source() -> None:
     source = datasource(
-        'DESCRIPTION short\nTOKEN "my app" APPEND # why\nTOKEN r read\nTAGS "a=b, c=d"\n'
-        "SCHEMA >\n  a UInt8, ver UInt64\nENGINE ReplacingMergeTree\nENGINE_VER ver\nENGINE_SORTING_KEY tuple()\n"
+        'DESCRIPTION short\nTOKEN "my app" APPEND # why\nTOKEN r read\nTOKEN old CREATE\nTAGS "a=b, c=d"\n'
+        "SCHEMA >\n  a UInt8, ver UInt64, `o.id` String\nENGINE ReplacingMergeTree\nENGINE_VER ver\n"
+        "ENGINE_SORTING_KEY tuple()\n"
         'ENGINE_TTL ""\nSHARED_WITH >\n    other\nFORWARD_QUERY >\n    SELECT a, b\n'
     )
     assert source.description == "short"
-    assert source.tokens == (TokenGrant("my app", "APPEND"), TokenGrant("r", "READ"))
+    assert source.tokens == (TokenGrant("my app", "APPEND"), TokenGrant("r", "READ"), TokenGrant("old", "CREATE"))
+    assert [column.name for column in source.columns] == ["a", "ver", "o.id"]
     assert source.tags == {"a": "b", "c": "d"}
     assert source.engine.options == {"ENGINE_VER": "ver"}
     assert source.engine.sorting_key == ()
@@ -148,6 +150,14 @@ def test_a_pipe_of_several_nodes() -> None:
     assert (found.nodes[0].sql, found.nodes[0].line) == ("    %\n    SELECT 1", 8)
     assert (found.kind, found.options["TARGET_DATASOURCE"], found.published) == ("copy", "t", "two")
     assert found.tokens == (TokenGrant("read_pipes", "READ"),)
+
+
+def test_the_engine_of_a_target_may_stand_beside_the_node_that_writes_it() -> None:
+    found = pipe(
+        'NODE a\nSQL >\n  SELECT 1 AS x\nTYPE materialized\nDATASOURCE t\nENGINE "SummingMergeTree"\n'
+        'ENGINE_SORTING_KEY "x"\n'
+    )
+    assert found.options == {"DATASOURCE": "t", "ENGINE": "SummingMergeTree", "ENGINE_SORTING_KEY": "x"}
 
 
 def test_a_pipe_without_a_type_publishes_its_last_node() -> None:

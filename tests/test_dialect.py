@@ -154,6 +154,12 @@ def test_what_a_query_reads() -> None:
     assert compiled.columns == (("n", "UInt32"),)
 
 
+def test_only_the_values_that_the_statement_reads_are_bound() -> None:
+    nodes = {"unread": "SELECT n FROM events WHERE n > {n0_0:Int32}"}
+    compiled = compile_query("SELECT n FROM events WHERE n > {n1_0:Int32}", TABLES, nodes=nodes)
+    assert compiled.bound({"n0_0": 5, "n1_0": 7, "n1_01": 9}) == {"n1_0": 7}
+
+
 def test_nodes_are_read_by_name_and_errors_name_their_line() -> None:
     compiled = compile_query(
         "SELECT t2 FROM second",

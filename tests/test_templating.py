@@ -152,6 +152,7 @@ def test_a_parameter_used_twice_is_one_value() -> None:
         ("{% if 'a' if defined(x) else '' %}A{% end %}", {"x": "1"}, "A"),
         ("{% if x.split('-')[1] == 'b' %}A{% end %}", {"x": "a-b"}, "A"),
         ("{% if JSON(x, '{}').get('k') == 1 %}A{% end %}", {"x": '{"k": 1}'}, "A"),
+        ("{% if x.startswith('a-') and x.endswith('b') %}A{% end %}", {"x": "a-b"}, "A"),
         ("{% if day_diff('2026-01-01', '2026-01-31') == 30 %}A{% end %}", {}, "A"),
         ("{% if date_diff_in_hours('2026-01-01 00:00:00', '2026-01-01 05:30:00') == 5 %}A{% end %}", {}, "A"),
         ("{% if len(Array(x, 'String')) == 2 and max(1, 2) == 2 %}A{% end %}", {"x": "a,b"}, "A"),

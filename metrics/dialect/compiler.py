@@ -5,6 +5,7 @@ What cannot be translated is refused by name and line; nothing is passed through
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +36,10 @@ class Compiled:
     def described(self, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
         """The columns, with a time zone that a parameter gives put into the type that carries it."""
         return tuple((name, _with_zone(type_, values)) for name, type_ in self.columns)
+
+    def bound(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The values that the SQL reads: DuckDB takes no others, such as those of a node that nothing selects from."""
+        return {name: value for name, value in values.items() if re.search(rf"\${name}\b", self.sql)}
 
 
 Nodes = Mapping[str, str | tuple[str, int]]
@@ -159,11 +164,6 @@ def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str 
     except NoRule as error:
         raise DefinitionError(str(error), file=file) from None
     return written
-
-
-def bind_values(values: Mapping[str, object]) -> dict[str, object]:
-    """The values of a Rendered as DuckDB takes them for $p0, $p1."""
-    return dict(values)
 
 
 def _relation(name: str, columns: Sequence[tuple[str, str]], file: str) -> Relation:

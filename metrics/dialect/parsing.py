@@ -35,6 +35,20 @@ class _Parser(ClickHouseParser):
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": ClickHouseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 
+    def _parse_group(self, skip_group_by_token: bool = False) -> exp.Group | None:
+        """A key may be named where it stands: `GROUP BY toYear(t) AS year, model`."""
+        group = super()._parse_group(skip_group_by_token)
+        if group is None or not group.expressions or not self._match(TokenType.ALIAS):
+            return group
+        keys = group.expressions
+        keys[-1] = exp.Alias(this=keys[-1], alias=self._parse_id_var())
+        if self._match(TokenType.COMMA):
+            following = self._parse_group(skip_group_by_token=True)
+            group.args.update({name: value for name, value in following.args.items() if value} if following else {})
+            keys += following.expressions if following else []
+        group.set("expressions", keys)
+        return group
+
 
 class _Dialect(ClickHouse):
     """`arr[1]` stays 1: other dialects count from 0, and sqlglot shifts the index for them."""

@@ -194,9 +194,10 @@ class Queries:
             seen.add(value.name)
 
     def aliases_of(self, node: exp.Select) -> dict[str, exp.Expr]:
-        """Every alias that the SELECT list, and expressions in it, make."""
+        """Every alias that the SELECT list, expressions in it, and the keys of GROUP BY make."""
         found: dict[str, exp.Expr] = {}
-        for item in node.expressions:
+        keys = node.args["group"].expressions if node.args.get("group") is not None else []
+        for item in [*node.expressions, *keys]:
             for each in item.walk(prune=lambda inner: isinstance(inner, exp.Query)):
                 if isinstance(each, exp.Alias):
                     found.setdefault(each.args["alias"].name, each.this)

@@ -93,13 +93,10 @@ class Scope:
         return found[0].value(name) if found else None
 
     def shown_name(self, name: str, table: str) -> str:
-        """`name`, or `table.name` where an earlier source has a column of the same name."""
-        for source in self.sources:
-            if source.alias == table:
-                return name
-            if name in source.columns:
-                return f"{table}.{name}"
-        return name
+        """`name`, or `table.name` where another source has such a column; the first of two keeps the plain name."""
+        owners = [source.alias for source in self.sources if name in source.columns]
+        plain = len(owners) < 2 or (len(self.sources) == 2 and owners[0] == table)
+        return name if plain else f"{table}.{name}"
 
 
 def quoted(name: str) -> str:
