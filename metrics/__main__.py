@@ -6,7 +6,9 @@ used, so that `--help` is quick.
 
 from __future__ import annotations
 
+import json
 import sys
+import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,20 +177,29 @@ def revoke_token(name: str) -> None:
 
 
 @cli.command()
-def check() -> None:
-    """Check the definitions without a store.
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, for editors and CI.")
+def check(folder: Path | None, as_json: bool) -> None:
+    """Check the definitions of FOLDER, or of PERCH_PROJECT, without a store.
 
-    Every *.datasource and *.pipe file of PERCH_PROJECT is read and compiled. What is wrong is printed with file and
-    line, and the exit code is 1.
+    Every *.datasource and *.pipe file is read, and every pipe compiled with and without a value for each parameter. All
+    that is wrong is printed with file, line and column, then the columns that each pipe answers. The exit code is 1 if
+    there are errors; warnings and hints leave it 0.
     """
-    from metrics.pipes import problems
+    from metrics.checking import check as check_folder
 
-    found = problems(load_settings().project)
-    for sentence in found:
-        click.echo(sentence, err=True)
-    if found:
+    report = check_folder(_from_here(folder or load_settings().project))
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        for problem in report.problems:
+            click.echo(str(problem), err=True)
+        for pipe in report.pipes:
+            columns = ", ".join(f"{name} {kind}" for name, kind in pipe.columns)
+            click.echo(f"{pipe.name} ({pipe.kind})\n{_indented(columns)}")
+        click.echo(report.summary)
+    if report.of("error"):
         sys.exit(1)
-    click.echo("All definitions are good.")
 
 
 @cli.command(hidden=True)
@@ -200,6 +211,12 @@ def docs() -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         click.echo(f"Wrote {path.relative_to(ROOT)}.")
+
+
+def _from_here(folder: Path) -> Path:
+    """A folder as it is called from the current one, where it lies below that."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) and folder != here else folder
 
 
 def _start_api(children: Supervisor, settings: Settings) -> None:
@@ -259,6 +276,10 @@ def _assignments(option: str, pairs: Iterable[str]) -> dict[str, str]:
         if not (column and equals):
             raise click.UsageError(f"{option} takes COLUMN=VALUE, not {column + value!r}.")
     return {column: value for column, _, value in split}
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(text, 116, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
 
 
 def _bullets(sentences: Iterable[str]) -> str:

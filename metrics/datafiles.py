@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -145,36 +145,62 @@ def load_folder(folder: Path) -> Project:
     Raises:
         DefinitionError: the first file that is wrong, a name used twice, or a folder that is not there.
     """
+    project, mistakes = read_folder(folder)
+    if mistakes:
+        raise mistakes[0]
+    return project
+
+
+def read_folder(folder: Path) -> tuple[Project, list[DefinitionError]]:
+    """The definitions below `folder` that can be read, and what is wrong with the other files.
+
+    Raises:
+        DefinitionError: the folder is not there.
+    """
     if not folder.is_dir():
         raise DefinitionError(f"there is no folder {folder} to read definitions from")
-    datasources = [parse_datasource(text, path) for path, text in _files(folder, ".datasource")]
-    pipes = [parse_pipe(text, path) for path, text in _files(folder, ".pipe")]
-    _check_names_are_free([*datasources, *pipes])
-    return Project({source.name: source for source in datasources}, {pipe.name: pipe for pipe in pipes})
-
-
-def _files(folder: Path, suffix: str) -> Iterator[tuple[Path, str]]:
-    for path in sorted(folder.rglob(f"*{suffix}")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
+    datasources: dict[str, DataSource] = {}
+    pipes: dict[str, Pipe] = {}
+    mistakes: list[DefinitionError] = []
+    for path in definition_files(folder):
         try:
-            yield path, path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DefinitionError(f"cannot be read as UTF-8 text: {error}", file=_shown(path)) from None
+            if path.suffix == ".datasource":
+                source = parse_datasource(_text(path), path)
+                _check_name_is_free(source, datasources, pipes)
+                datasources[source.name] = source
+            else:
+                pipe = parse_pipe(_text(path), path)
+                _check_name_is_free(pipe, datasources, pipes)
+                pipes[pipe.name] = pipe
+        except DefinitionError as error:
+            mistakes.append(error)
+    return Project(datasources, pipes), mistakes
 
 
-def _check_names_are_free(definitions: list[DataSource | Pipe]) -> None:
-    taken: dict[str, Path] = {}
-    for definition in definitions:
-        if definition.name in taken:
-            raise DefinitionError(
-                f"the name {definition.name} is already that of {_shown(taken[definition.name])}",
-                file=_shown(definition.path),
-            )
-        taken[definition.name] = definition.path
-    for name, path in taken.items():
-        if name.removesuffix("_quarantine") in taken and name.endswith("_quarantine"):
-            raise DefinitionError(f"the name {name} is that of another data source's quarantine", file=_shown(path))
+def definition_files(folder: Path) -> list[Path]:
+    """Every `*.datasource`, then every `*.pipe` below `folder`, hidden folders left out."""
+    found = [path for suffix in (".datasource", ".pipe") for path in sorted(folder.rglob(f"*{suffix}"))]
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"cannot be read as UTF-8 text: {error}", file=_shown(path)) from None
+
+
+def _check_name_is_free(
+    definition: DataSource | Pipe, datasources: Mapping[str, DataSource], pipes: Mapping[str, Pipe]
+) -> None:
+    name, file = definition.name, _shown(definition.path)
+    taken = datasources.get(name) or pipes.get(name)
+    if taken:
+        raise DefinitionError(f"the name {name} is already that of {_shown(taken.path)}", file=file)
+    for other in (*datasources, *pipes):
+        if name in (f"{other}_quarantine", other.removesuffix("_quarantine")):
+            quarantine = f"{name.removesuffix('_quarantine')}_quarantine"
+            raise DefinitionError(f"the name {quarantine} is that of another data source's quarantine", file=file)
 
 
 # Lexing: text -> commands.

@@ -19,7 +19,7 @@ from metrics.errors import BadRequest, DefinitionError, NotFound
 from metrics.formats import Answer
 from metrics.store import Store
 from metrics.templating import Parameter, Template, merged_parameters
-from metrics.workspace import Workspace, load_workspace
+from metrics.workspace import Workspace
 
 HOUSEKEEPING = frozenset(
     ("token", "from", "cli_version", "release_replacements", "__tb__client", "__tb__semver", "__tb__deployment",
@@ -106,7 +106,7 @@ class Endpoint:
         """
         with contextlib.suppress(BadRequest):
             return self.statement({})
-        return self.statement({name: _sample(item) for name, item in self.parameters.items() if item.default is None})
+        return self.statement({name: sample(item) for name, item in self.parameters.items() if item.default is None})
 
     def check(self) -> None:
         """Compile every node, and hold the columns of what is written to where they go; raises DefinitionError.
@@ -186,7 +186,7 @@ def _refused(error: DefinitionError) -> BadRequest:
     return BadRequest(f"The SQL cannot be run: {error.placed}")
 
 
-def _sample(parameter: Parameter) -> object:
+def sample(parameter: Parameter) -> object:
     """A value that a parameter could have."""
     if parameter.example is not None:
         return parameter.example
@@ -294,18 +294,3 @@ class Endpoints:
 def _pipe_of(sql: str) -> Pipe:
     """One SELECT as a pipe of its own, without a name or a file."""
     return Pipe("", "", (Node("", sql, "", 1),), "standard", (), {}, {}, Path(), sql)
-
-
-def problems(folder: Path) -> list[str]:
-    """What is wrong with the definitions below `folder`, a sentence each; empty when all is well."""
-    try:
-        workspace = load_workspace(folder)
-    except DefinitionError as error:
-        return [error.message]
-    found = []
-    for pipe in workspace.pipes.values():
-        try:
-            Endpoint(pipe, workspace).check()
-        except DefinitionError as error:
-            found.append(error.message)
-    return found

@@ -101,6 +101,31 @@ class Template:
         """The parameters of this SQL."""
         return tuple(merged_parameters([self]).values())
 
+    @property
+    def untyped(self) -> frozenset[str]:
+        """The parameters that are only mentioned, as in `defined(x)` and `{{x}}`, so that they are read as a String."""
+        typed: dict[str, bool] = {}
+        for expression in _expressions(self._body or [], set()):
+            for parameter in _in_expression(*expression):
+                typed[parameter.name] = typed.get(parameter.name, False) or bool(parameter.type)
+        return frozenset(name for name in typed if not typed[name])
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """The parameters that go into a `{% set %}` whose name nothing reads, and nowhere else.
+
+        One that a `format=` there holds to a form is read by that.
+        """
+        assigned = {id(part.expression): _names(part.target) for part in _parts(self._body or []) if part.kind == "set"}
+        read = [_names(expression) for expression, _ in _expressions(self._body or [], set())]
+        everywhere = frozenset[str]().union(*read)
+        idle, busy = set[str](), set[str]()
+        for expression, made in _expressions(self._body or [], set()):
+            names = {parameter.name for parameter in _in_expression(expression, made)}
+            is_idle = id(expression) in assigned and not assigned[id(expression)] & everywhere
+            (idle if is_idle and not _holds_to_a_form(expression) else busy).update(names)
+        return frozenset(idle - busy)
+
     def render(
         self,
         request: Mapping[str, object],
@@ -396,6 +421,22 @@ def _expressions(body: list[_Part], assigned: set[str]) -> Iterator[tuple[ast.ex
             if condition is not None:
                 yield condition, frozenset(assigned)
             yield from _expressions(inner, assigned)
+
+
+def _parts(body: list[_Part]) -> Iterator[_Part]:
+    for part in body:
+        yield part
+        for _, inner in part.branches:
+            yield from _parts(inner)
+
+
+def _names(expression: ast.expr | None) -> frozenset[str]:
+    found = ast.walk(expression) if expression is not None else ()
+    return frozenset(node.id for node in found if isinstance(node, ast.Name))
+
+
+def _holds_to_a_form(expression: ast.expr) -> bool:
+    return any(isinstance(node, ast.keyword) and node.arg == "format" for node in ast.walk(expression))
 
 
 def _in_expression(expression: ast.expr, assigned: frozenset[str]) -> Iterator[Parameter]:

@@ -188,11 +188,12 @@ def load_workspace(folder: Path) -> Workspace:
     if not folder.is_dir():
         raise StartError(f"PERCH_PROJECT: the folder {folder} does not exist.")
     project = load_folder(folder)
-    sources = {name: _source(definition) for name, definition in sorted(project.datasources.items())}
+    sources = {name: checked_source(definition) for name, definition in sorted(project.datasources.items())}
     return Workspace(sources, dict(sorted(project.pipes.items())))
 
 
-def _source(definition: DataSource) -> Source:
+def checked_source(definition: DataSource) -> Source:
+    """A data source with its validator; raises DefinitionError for a type, a DEFAULT or a tag that cannot be."""
     for column in definition.columns:
         try:
             parse_type(column.type)

@@ -1,0 +1,320 @@
+"""All that is wrong with a project's definitions, at once: what `check` prints and `dev` waits for.
+
+Beside the river: it reads the files as the server does (datafiles, workspace, pipes) and goes on where the server stops
+at the first mistake. Every endpoint is compiled as it is called without parameters, and again with a value for each, so
+that what stands under `{% if defined(x) %}` is read too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from metrics.datafiles import DataSource, Pipe, definition_files, read_folder
+from metrics.errors import BadRequest, DefinitionError, StartError
+from metrics.pipes import Endpoint, sample
+from metrics.templating import Parameter, Template
+from metrics.workspace import Columns, Source, Workspace, checked_source
+
+NEEDS_CLICKHOUSE: Final = "needs the ClickHouse engine"
+_CONNECTORS: Final = ("KAFKA_", "IMPORT_", "PG_", "S3_", "GCS_")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to tell of a file; `severity` is error, warning or hint; `line` and `column` count from 1 (0: none)."""
+
+    path: Path
+    line: int
+    column: int
+    severity: str
+    message: str
+    source: str = ""
+
+    @property
+    def needs_clickhouse(self) -> bool:
+        """Whether it is right in ClickHouse and cannot be run here."""
+        return NEEDS_CLICKHOUSE in self.message
+
+    def __str__(self) -> str:
+        """`FILE:LINE:COLUMN: SEVERITY: MESSAGE`, and the line with a caret under the place."""
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+        head = f"{place}: {self.severity}: {self.message}"
+        return f"{head}\n{pointed(self.source, self.column)}" if self.source else head
+
+
+@dataclass(frozen=True)
+class CheckedPipe:
+    """A pipe, and the columns with the ClickHouse types that it answers to a call without parameters."""
+
+    name: str
+    kind: str
+    columns: Columns
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a project holds, and what is wrong with it, in the order of its files and lines."""
+
+    problems: tuple[Problem, ...]
+    pipes: tuple[CheckedPipe, ...]
+    files: Mapping[str, int]  # how many of each suffix
+
+    def of(self, severity: str) -> list[Problem]:
+        """The problems of one severity."""
+        return [problem for problem in self.problems if problem.severity == severity]
+
+    @property
+    def summary(self) -> str:
+        """As in `12 pipes, 3 data sources: all can run; 1 warning`."""
+        counts = f"{_count(self.files['.pipe'], 'pipe')}, {_count(self.files['.datasource'], 'data source')}"
+        broken = len({problem.path for problem in self.of("error")})
+        verdict = f"{_count(broken, 'file')} cannot be used" if broken else "all can run"
+        told = [_count(len(self.of(word)), word) for word in ("error", "warning", "hint") if self.of(word)]
+        return f"{counts}: {verdict}{'; ' if told else ''}{', '.join(told)}"
+
+    def as_json(self) -> dict[str, object]:
+        """The report for editors and for CI."""
+        return {
+            "ok": not self.of("error"),
+            "summary": self.summary,
+            "problems": [
+                {**asdict(problem), "path": str(problem.path), "needs_clickhouse": problem.needs_clickhouse}
+                for problem in self.problems
+            ],
+            "pipes": [
+                {"name": pipe.name, "type": pipe.kind, "columns": [{"name": n, "type": t} for n, t in pipe.columns]}
+                for pipe in self.pipes
+            ],
+        }
+
+
+def pointed(source: str, column: int) -> str:
+    """A line of a file as it stands there, and below it a caret under the column (from 1; 0: under the whole line)."""
+    plain = source.expandtabs(1)
+    start = len(plain) - len(plain.lstrip())
+    mark = " " * (column - 1) + "^" if column else " " * start + "~" * max(1, len(plain.strip()))
+    return f"    {plain}\n    {mark}"
+
+
+def check(folder: Path) -> Report:
+    """Read, compile and judge every definition below `folder`.
+
+    Raises:
+        StartError: the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise StartError(f"The folder {folder} does not exist; PERCH_PROJECT or the argument names the definitions'.")
+    return _Check(folder).report()
+
+
+class _Check:
+    """One run over a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = {path.name: path for path in definition_files(folder)}
+        self.lines = {name: _lines(path) for name, path in self.files.items()}
+        self.project, self.mistakes = read_folder(folder)
+        self.found: dict[tuple[Path, int, int, str], Problem] = {}
+        self.pipes: list[CheckedPipe] = []
+        self.broken: set[str] = set()
+
+    def report(self) -> Report:
+        for mistake in self.mistakes:
+            self.mistake(mistake)
+        self.broken = {Path(mistake.file).stem for mistake in self.mistakes}
+        workspace = Workspace(dict(self.sources()), self.project.pipes)
+        for pipe in self.project.pipes.values():
+            self.pipe(pipe, workspace)
+        ordered = sorted(self.found.values(), key=lambda problem: (str(problem.path), problem.line, problem.column))
+        suffixes = [path.suffix for path in self.files.values()]
+        return Report(tuple(ordered), tuple(self.pipes), {kind: suffixes.count(kind) for kind in _SUFFIXES})
+
+    # What is told, each thing once.
+
+    def mistake(self, error: DefinitionError) -> None:
+        file = Path(error.file).name
+        missed = re.search(r"(?:no data source or pipe|DATASOURCE names) (\w+)", error.reason)
+        if missed and missed[1] in self.broken:
+            return  # its own file is wrong, which is told
+        column = _column(self.source(file, error.line), error.column, error.reason)
+        self.tell("error", error.reason, file, error.line, column)
+
+    def source(self, file: str, line: int) -> str:
+        lines = self.lines[file]
+        return lines[line - 1] if 0 < line <= len(lines) else ""
+
+    def tell(self, severity: str, message: str, file: str, line: int, column: int = 0) -> None:
+        problem = Problem(self.files[file], line, column, severity, message, self.source(file, line))
+        self.found.setdefault((problem.path, line, column, message), problem)
+
+    def tell_at(self, severity: str, message: str, file: str, pattern: str) -> None:
+        """The same, with the place where `pattern` first matches."""
+        for number, line in enumerate(self.lines[file], start=1):
+            if match := re.search(pattern, line):
+                self.tell(severity, message, file, number, match.start() + 1)
+                return
+        self.tell(severity, message, file, 0)
+
+    # Data sources
+
+    def sources(self) -> Iterator[tuple[str, Source]]:
+        for name, definition in self.project.datasources.items():
+            self.settings(definition)
+            try:
+                yield name, checked_source(definition)
+            except DefinitionError as error:
+                self.broken.add(name)
+                self.mistake(error)
+
+    def settings(self, source: DataSource) -> None:
+        engine, file = source.engine, source.path.name
+        if engine.name != "MergeTree":
+            reason = f"here {engine.name} keeps every row, as MergeTree does; what it does to rows, ClickHouse does"
+            self.tell_at("warning", reason, file, r"(?i)^ENGINE\s")
+        if engine.ttl:
+            self.tell_at(
+                "warning", "no row is deleted for its age here; ClickHouse obeys a TTL", file, "(?i)^(ENGINE_)?TTL"
+            )
+        if not engine.sorting_key:
+            self.tell_at("hint", "without ENGINE_SORTING_KEY every query reads every row", file, "(?i)^(ENGINE|SCHEMA)")
+        for option in source.options:
+            if option.startswith(_CONNECTORS):
+                reason = f"{option} is for a connector, which Perch has not; rows come in by POST /v0/events"
+                self.tell_at("warning", reason, file, f"(?i)^{option}")
+
+    # Pipes
+
+    def pipe(self, pipe: Pipe, workspace: Workspace) -> None:
+        try:
+            endpoint = Endpoint(pipe, workspace)
+        except DefinitionError:
+            self.templates(pipe)
+            return
+        errors = list(self.compiled(endpoint))
+        if errors:
+            self.nodes(pipe, workspace)
+            for error in errors:  # what only some value of a parameter brings to light
+                self.mistake(error)
+        self.parameters(pipe, endpoint.parameters)
+
+    def templates(self, pipe: Pipe) -> None:
+        for node in pipe.nodes:
+            try:
+                Template(node, pipe.path.name)
+            except DefinitionError as error:
+                self.mistake(error)
+
+    def compiled(self, endpoint: Endpoint) -> Iterator[DefinitionError]:
+        """Compile every call that differs, and the nodes that no call needs; the errors of those that cannot be."""
+        answered, refusal = False, ""
+        for request in requests(endpoint.parameters):
+            try:
+                compiled, values = endpoint.statement(request)
+            except BadRequest as error:
+                refusal = error.message
+            except DefinitionError as error:
+                answered = True
+                yield error
+            else:
+                if not answered:
+                    pipe = endpoint.pipe
+                    self.pipes.append(CheckedPipe(pipe.name, pipe.kind, compiled.described(values)))
+                answered = True
+        try:
+            endpoint.check()
+        except DefinitionError as error:
+            answered = True
+            yield error
+        if not answered:
+            file = endpoint.pipe.path.name
+            self.tell("warning", f"not compiled, as it refuses every value that was tried: {refusal}", file, 1)
+
+    def nodes(self, pipe: Pipe, workspace: Workspace) -> None:
+        """The first mistake of each node by itself; of one that reads a wrong node, nothing."""
+        good, wrong = list[str](), set[str]()
+        for node in pipe.nodes:
+            if wrong & set(re.findall(r"\w+", node.sql)):
+                wrong.add(node.name)
+                continue
+            part = tuple(each for each in pipe.nodes if each.name in (*good, node.name))
+            endpoint = Endpoint(replace(pipe, nodes=part, published=node.name), workspace)
+            try:
+                for request in requests(endpoint.parameters):
+                    try:
+                        endpoint.statement(request)
+                    except BadRequest:
+                        continue
+                good.append(node.name)
+            except DefinitionError as error:
+                wrong.add(node.name)
+                self.mistake(error)
+
+    def parameters(self, pipe: Pipe, parameters: Mapping[str, Parameter]) -> None:
+        """Those of its own nodes; what the pipes declare that it reads is told of them."""
+        file, templates = pipe.path.name, [Template(node, pipe.path.name) for node in pipe.nodes]
+        own = {item.name for each in templates for item in each.parameters}
+        typed = {item.name for each in templates for item in each.parameters if item.name not in each.untyped}
+        read = {item.name for each in templates for item in each.parameters if item.name not in each.unread}
+        for name, parameter in ((name, parameters[name]) for name in parameters if name in own):
+            place = rf"(?<=[({{ ]){name}\b(?=\s*[,)}}]|\s+[!=<>i])"
+            if name not in read:
+                self.tell_at("warning", f"the parameter {name} is declared and never used", file, place)
+            elif name not in typed:
+                reason = f"the parameter {name} is used and never declared: say its type, as in String({name})"
+                self.tell_at("warning", reason, file, place)
+            elif not parameter.description:
+                kind = parameter.type.partition("(")[0]
+                reason = f"the parameter {name} has no description, as in {kind}({name}, description='...')"
+                self.tell_at("hint", reason, file, place)
+
+
+_SUFFIXES: Final = (".pipe", ".datasource")
+
+
+def requests(parameters: Mapping[str, Parameter]) -> Iterator[dict[str, object]]:
+    """Calls that together render every branch that a single parameter opens: none given, each given, all given."""
+    needed: dict[str, object] = {name: samples(item)[0] for name, item in parameters.items() if item.required}
+    yield needed
+    for name, item in parameters.items():
+        for value in samples(item):
+            yield {**needed, name: value}
+    yield {name: samples(item)[0] for name, item in parameters.items()}
+
+
+def samples(parameter: Parameter) -> list[object]:
+    """Values that a parameter takes: all of its enum, or its default, or another that it could have."""
+    if parameter.enum:
+        return list(parameter.enum)
+    has_default = parameter.default is not None and parameter.example is None
+    return [parameter.default if has_default else sample(parameter)]
+
+
+def _column(source: str, column: int, message: str) -> int:
+    """The column of a mistake in a line of a template, which the compiler counts in what the line has become.
+
+    Before the first tag both are the same. After it, and where the compiler has no column, the place is that of the
+    first word of the message that stands in the line once; 0 where there is none.
+    """
+    tag = re.search(r"\{[{%#]", source)
+    named = re.search(r"the function (\w+)", message)  # a function's own place is not always in the tree
+    if column and not named and (not tag or column <= tag.start() + 1):
+        return column
+    for word in named.groups() if named else re.findall(r"\w{3,}", message):
+        if len(places := [match.start() for match in re.finditer(rf"\b{word}\b", source)]) == 1:
+            return places[0] + 1
+    return column if not tag else 0
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
