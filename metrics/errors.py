@@ -11,6 +11,8 @@ class PerchError(Exception):
     """Anything a caller can be told about. `status` is the HTTP status of the answer."""
 
     status = 500
+    code = ""
+    """ClickHouse's number of the error, which clients look for in X-DB-Exception-Code; "" without one."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -39,6 +41,31 @@ class QueryTimeout(PerchError):
     """A query ran longer than `PERCH_QUERY_TIMEOUT`."""
 
     status = 408
+    code = "159"
+
+
+class QueryMemory(PerchError):
+    """A query needed more memory than it may use."""
+
+    status = 400
+    code = "241"
+
+
+class ResultTooLarge(PerchError):
+    """A query would answer more rows or bytes than an answer has."""
+
+    status = 400
+    code = "396"
+
+
+class TooManyQueries(PerchError):
+    """`limit` queries of scoped tokens run, and none of them ended soon enough for one more."""
+
+    status = 429
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} queries of scoped tokens run already; send the same request again in a second.")
+        self.limit = limit
 
 
 class SlowBody(PerchError):

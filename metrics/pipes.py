@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Final, Protocol
 
 from metrics.datafiles import Node, Pipe
 from metrics.dialect import Compiled, PipeQuery, compile_query
-from metrics.errors import BadRequest, DefinitionError, NotFound
+from metrics.errors import BadRequest, DefinitionError, Forbidden, NotFound
 from metrics.formats import Answer
+from metrics.limits import Strangers
 from metrics.store import Store
 from metrics.templating import Parameter, Template, merged_parameters
 from metrics.workspace import Workspace
@@ -31,6 +33,9 @@ HOUSEKEEPING = frozenset(
 
 _SAMPLES = {"Date": "2026-01-01", "DateTime": "2026-01-01 00:00:00", "DateTime64": "2026-01-01 00:00:00.000",
             "String": "a", "UUID": "00000000-0000-0000-0000-000000000000"}  # fmt: skip
+
+STRANGERS_SQL: Final = 262_144
+"""Characters of a stranger's query, as many as ClickHouse reads by default: to compile it takes processor time."""
 
 Request = Mapping[str, object]
 Statement = tuple[Compiled, dict[str, object]]
@@ -48,15 +53,16 @@ class _Step:
 class Endpoint:
     """One pipe with those that it reads: their templates, their parameters, and the statements compiled so far."""
 
-    def __init__(self, pipe: Pipe, workspace: Workspace) -> None:
-        """Parse the templates of a pipe.
+    def __init__(self, pipe: Pipe, workspace: Workspace, only: frozenset[str] | None = None) -> None:
+        """Parse the templates of a pipe; with `only` its own SQL reads nothing but the tables and pipes of these names.
 
         Raises:
             DefinitionError: a template is wrong, or a parameter has a name that clients send for other purposes.
         """
         self.pipe = pipe
         self._workspace = workspace
-        self._steps = tuple(_steps(pipe, workspace.pipes))
+        self._only = only
+        self._steps = tuple(_steps(pipe, workspace.pipes, only))
         self._tables = workspace.tables
         self._columns = frozenset(name for columns in self._tables.values() for name, _ in columns)
         self._compiled = lru_cache(maxsize=256)(self._compile)
@@ -131,7 +137,9 @@ class Endpoint:
     def _compile(self, texts: tuple[str, ...]) -> Compiled:
         pipes = self._queries(texts)
         own = pipes[self.pipe.name]
-        return compile_query(own.sql, self._tables, nodes=own.nodes, pipes=pipes, file=own.file, line=own.line)
+        return compile_query(
+            own.sql, self._tables, nodes=own.nodes, pipes=pipes, only=self._only, file=own.file, line=own.line
+        )
 
     def _compile_over(self, texts: tuple[str, ...], sql: str) -> Compiled:
         """A SELECT over the rows of the endpoint: it sees them alone, since a token for them is a token for no more."""
@@ -150,8 +158,11 @@ class Endpoint:
         return {name: _query(own) for name, own in nodes.items()}
 
 
-def _steps(pipe: Pipe, pipes: Mapping[str, Pipe]) -> Iterator[_Step]:
-    """The nodes that a call of a pipe may need: its own, and those of every pipe that they name, however far away."""
+def _steps(pipe: Pipe, pipes: Mapping[str, Pipe], only: frozenset[str] | None) -> Iterator[_Step]:
+    """The nodes that a call of a pipe may need: its own, and those of every pipe that they name, however far away.
+
+    With `only` the pipe itself names no others than these.
+    """
     pending = {pipe.name: pipe}
     seen: set[str] = set()
     while pending:
@@ -160,6 +171,8 @@ def _steps(pipe: Pipe, pipes: Mapping[str, Pipe]) -> Iterator[_Step]:
         own = {node.name for node in current.nodes}
         for step in _needed(current):
             named = step.template.words & pipes.keys() - own
+            if only is not None and current is pipe:
+                named &= only
             pending |= {other: pipes[other] for other in sorted(named - seen) if pipes[other].kind in _READABLE}
             yield step
 
@@ -237,6 +250,15 @@ def _fits(kind: str, target: str) -> bool:
     return wanted in (given, f"Nullable({given})")
 
 
+class Reader(Protocol):
+    """Who asks: what a token tells of itself."""
+
+    @property
+    def is_admin(self) -> bool: ...
+
+    def may(self, action: str, resource: str) -> bool: ...
+
+
 class Endpoints:
     """The pipes of a workspace over a store; those with a TYPE endpoint answer calls."""
 
@@ -248,6 +270,7 @@ class Endpoints:
         self._workspace = workspace
         self._store = store
         self._timeout = timeout
+        self._strangers = Strangers()
 
     def all(self) -> list[Endpoint]:
         """Every pipe of whatever kind, ordered by name."""
@@ -260,35 +283,76 @@ class Endpoints:
             raise NotFound(f"Pipe '{name}' does not exist; there are: {known}.")
         return self._endpoints[name]
 
-    def call(self, endpoint: Endpoint, request: Request, sql: str = "") -> Answer:
-        """Run an endpoint with the request's parameters, or `sql` over its rows.
+    def call(self, endpoint: Endpoint, request: Request) -> Answer:
+        """Run an endpoint with the request's parameters.
 
         Raises:
             NotFound: the pipe is not published as an endpoint.
             PerchError: what `Endpoint.statement` and `Store.query` raise.
         """
-        pipe = endpoint.pipe
-        if pipe.kind != "endpoint":
-            raise NotFound(f"Pipe '{pipe.name}' {_UNPUBLISHED[pipe.kind].format(**pipe.options)}")
-        return self._run(endpoint.statement(request, sql))
+        _refuse_unpublished(endpoint.pipe)
+        return self._run(endpoint.statement(request))
 
-    def query(self, sql: str) -> Answer:
-        """Run one SELECT in ClickHouse SQL over data sources, quarantines and pipes.
+    def call_over(self, endpoint: Endpoint, request: Request, sql: str, reader: Reader) -> Answer:
+        """Run `sql` over the rows of an endpoint; raises what `call` and `query` raise."""
+        _refuse_unpublished(endpoint.pipe)
+        return self._ask(sql, reader, lambda: endpoint.statement(request, sql))
 
-        A pipe that it reads has the defaults of its parameters.
+    def query(self, sql: str, reader: Reader, request: Request) -> Answer:
+        """Run one SELECT in ClickHouse SQL over what `reader` may read: data sources, their quarantines and pipes.
+
+        A pipe that it reads has the request's parameters, or their defaults.
 
         Raises:
-            BadRequest: it does not compile, is something else, or reads a pipe that needs a parameter.
+            Forbidden: the reader may read nothing at all.
+            BadRequest: it does not compile, is something else, names what is not there for this reader, or reads a
+                pipe that needs a parameter.
+            TooManyQueries: the reader is not the admin, and as many queries run as may for such.
         """
+        readable = self._readable(reader)
+        if not readable:
+            raise Forbidden("The token may read nothing; it lacks a scope DATASOURCES:READ:NAME or PIPES:READ:NAME.")
+
+        def statement() -> Statement:
+            asked = Endpoint(_pipe_of(sql), self._workspace, readable)
+            return asked.statement({name: value for name, value in request.items() if name in asked.parameters})
+
+        return self._ask(sql, reader, statement)
+
+    def _readable(self, reader: Reader) -> frozenset[str]:
+        """The names that a reader's SQL may have in FROM."""
+        sources = [each for each in self._workspace.sources.values() if reader.may("DATASOURCES:READ", each.name)]
+        pipes = [name for name in self._endpoints if reader.may("PIPES:READ", name)]
+        return frozenset([*(each.name for each in sources), *(each.quarantine for each in sources), *pipes])
+
+    def _ask(self, sql: str, reader: Reader, statement: Callable[[], Statement]) -> Answer:
         try:
-            statement = Endpoint(_pipe_of(sql), self._workspace).statement({})
+            if reader.is_admin:
+                return self._run(statement())
+            _refuse_excess(sql)
+            with self._strangers.admitted():
+                compiled = statement()
+                return self._strangers.run(lambda: self._run(compiled, stranger=True))
         except DefinitionError as error:
             raise _refused(error) from None
-        return self._run(statement)
 
-    def _run(self, statement: Statement) -> Answer:
+    def _run(self, statement: Statement, *, stranger: bool = False) -> Answer:
         compiled, values = statement
-        return Answer(compiled.described(values), self._store.query(compiled.sql, values, timeout=self._timeout))
+        result = self._store.query(compiled.sql, values, timeout=self._timeout, stranger=stranger)
+        return Answer(compiled.described(values), result)
+
+
+def _refuse_unpublished(pipe: Pipe) -> None:
+    if pipe.kind != "endpoint":
+        raise NotFound(f"Pipe '{pipe.name}' {_UNPUBLISHED[pipe.kind].format(**pipe.options)}")
+
+
+def _refuse_excess(sql: str) -> None:
+    """Raise BadRequest for SQL that would cost the server much before it even runs."""
+    if len(sql) > STRANGERS_SQL:
+        raise BadRequest(f"The SQL is longer than {STRANGERS_SQL:,} characters; send a shorter query.")
+    if sql.lstrip().startswith("%"):  # a template may loop
+        raise BadRequest("A template, SQL that begins with %, needs the admin token; send plain SQL.")
 
 
 def _pipe_of(sql: str) -> Pipe:

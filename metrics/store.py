@@ -22,7 +22,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from metrics.errors import BadRequest, Busy, PerchError, QueryTimeout, StartError, StoreHeld
+from metrics.errors import BadRequest, Busy, PerchError, StartError, StoreHeld
+from metrics.limits import BATCH_ROWS, QUERY_MEMORY, Limits, Watch, too_hungry, too_slow, whole
 
 Connection = duckdb.DuckDBPyConnection
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Store:
 
     def __init__(self, path: Path, *, memory: int, threads: int | None = None) -> None:
         self.path = path
+        self._memory = memory
         self._open: Callable[[], Connection] = partial(_connect, path, memory, threads or os.cpu_count() or 2)
         self._users = 0  # those who hold the connection or a cursor of it
         self._healing = False
@@ -256,45 +258,110 @@ class Store:
         rows, quarantined = (int(row[0]) if row else 0 for row in counts)
         return rows, quarantined, sum(path.stat().st_size for path in (self.path, log_path(self.path)) if path.exists())
 
-    def query(self, sql: str, values: Mapping[str, object] | None = None, *, timeout: float) -> QueryResult:
-        """Run one compiled SELECT with its values bound by name.
+    def query(
+        self, sql: str, values: Mapping[str, object] | None = None, *, timeout: float, stranger: bool = False
+    ) -> QueryResult:
+        """Run one compiled SELECT with its values bound by name; a stranger's with a limit to its memory.
 
         Raises:
             QueryTimeout: it ran longer than `timeout` seconds.
-            BadRequest: DuckDB refuses it; the sentence is DuckDB's first.
+            QueryMemory: it needs more than it may use.
+            ResultTooLarge: it would answer more than an answer has.
+            BadRequest: DuckDB refuses it; the sentence is DuckDB's first, without any value for a stranger.
             Busy: the disk is full or fails.
         """
+        limits = Limits(timeout, min(QUERY_MEMORY, self._memory // 2) if stranger else 0)
         try:
             with self._using() as connection, _told():
-                return _run(connection.cursor(), sql, dict(values or {}), timeout)
+                return _run(connection, sql, dict(values or {}), limits)
         except PerchError:
             self.heal()
             raise
 
 
-def _run(cursor: Connection, sql: str, values: dict[str, object], timeout: float) -> QueryResult:
-    cursor.execute("SET python_enable_replacements = false; SET enable_profiling = 'no_output'")
-    timer = threading.Timer(timeout, cursor.interrupt)
-    timer.daemon = True
+def _run(connection: Connection, sql: str, values: dict[str, object], limits: Limits) -> QueryResult:
+    cursor, looking = connection.cursor(), connection.cursor()
+    for setting in _SETTINGS:
+        cursor.execute(setting)
+    if limits.memory:  # what can be written to the disk instead is, and much cannot: hence the watch
+        cursor.execute(f"SET operator_memory_limit = '{limits.memory // 2}B'")
     started = time.perf_counter()
+    watch = Watch(limits, cursor.interrupt, partial(_memory_in_use, looking))
     try:
-        timer.start()
-        relation = cursor.sql(sql, params=values)
-        table = relation.to_arrow_table()
+        with watch, _plainly():
+            reader = cursor.sql(sql, params=values).to_arrow_reader(BATCH_ROWS)
+            table = whole(reader.schema, reader)
         elapsed = time.perf_counter() - started
         rows_read, bytes_read = _scanned(cursor)
     except duckdb.InterruptException:
-        raise QueryTimeout(f"The query took longer than {timeout:g} s; ask for a shorter range.") from None
+        raise watch.stopped or too_slow(limits) from None
     except duckdb.OutOfMemoryException:
-        raise BadRequest("The query needs more memory than PERCH_MEMORY allows; ask for a shorter range.") from None
+        raise too_hungry(limits) from None
     except _UNABLE:
         raise
     except duckdb.Error as error:
-        raise BadRequest(f"The query failed: {first_line(error)}") from None
+        raise BadRequest(_refusal(error, told=not limits.memory)) from None
     finally:
-        timer.cancel()
         cursor.close()
+        looking.close()
     return QueryResult(table, elapsed, rows_read, bytes_read)
+
+
+_SETTINGS = (
+    "SET python_enable_replacements = false",  # else a name in SQL could be a variable of Python
+    "SET enable_profiling = 'no_output'",
+)
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Arrow's stream turns DuckDB's exceptions into OSError, with their text: this turns them back."""
+    try:
+        yield
+    except OSError as error:
+        kind = str(error).partition(" Error: ")[0]
+        raise _KINDS.get(kind, duckdb.Error)(str(error)) from None
+
+
+_KINDS: dict[str, type[duckdb.Error]] = {
+    "INTERRUPT": duckdb.InterruptException,
+    "Out of Memory": duckdb.OutOfMemoryException,
+    "IO": duckdb.IOException,
+    "FATAL": duckdb.FatalException,
+    "Connection": duckdb.ConnectionException,
+    "Conversion": duckdb.ConversionException,
+    "Out of Range": duckdb.OutOfRangeException,
+}
+
+
+def _refusal(error: duckdb.Error, *, told: bool) -> str:
+    """DuckDB's sentence; it may hold a value of a row that a pipe leaves out, so others than the admin get its kind."""
+    if told:
+        return f"The query failed: {first_line(error)}"
+    for kind, sentence in _WITHOUT_VALUES.items():
+        if isinstance(error, kind):
+            return f"The query failed: {sentence}"
+    return "The query failed: the engine refuses it; ask the administrator, to whom it tells why."
+
+
+_WITHOUT_VALUES: dict[type[duckdb.Error], str] = {
+    duckdb.ConversionException: "a value is not of the type asked for; a function that ends in OrNull gives NULL.",
+    duckdb.OutOfRangeException: "a number is outside of its type; convert to a wider one first.",
+    duckdb.InvalidInputException: "a function cannot take a value that it got; leave such rows out with WHERE.",
+}
+
+
+def _memory_in_use(cursor: Connection) -> int:
+    """Bytes that queries use: as the engine counts, or as the process holds, whichever is more; without what is cached.
+
+    The engine does not count the values that a single function makes, and the process keeps memory that is free again.
+    """
+    row = cursor.execute(
+        "SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE'), sum(memory_usage_bytes) FROM duckdb_memory()"
+    ).fetchone()
+    counted, cached = (int(row[0]), int(row[1] - row[0])) if row else (0, 0)
+    held = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return max(counted, held - cached)
 
 
 _UNABLE = (duckdb.IOException, duckdb.FatalException, duckdb.ConnectionException)

@@ -164,7 +164,8 @@ def test_a_token_may_do_what_its_scopes_say_until_it_is_revoked(perch: Perch) ->
     assert requests.post(post + reads, data=LINE, timeout=30).status_code == 403
     assert requests.get(read + reads, timeout=30).json()["rows"] == 1
     assert requests.get(read + writes, timeout=30).status_code == 403
-    assert perch.get("/v0/sql", token=reads, q="SELECT 1").status_code == 403
+    assert perch.get("/v0/sql", token=reads, q="SELECT count() FROM llm_events").status_code == 200
+    assert perch.get("/v0/sql", token=writes, q="SELECT count() FROM llm_events").status_code == 403
     listed = perch.get("/v0/tokens").text
     assert writes not in listed
     assert reads not in listed

@@ -34,7 +34,8 @@ ONLY_IN = {
 
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
-    "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "store", "workspace",
+    "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits",
+    "store", "workspace",
     "idempotency", "writer", "exports", "mutations", "formats", "pipes", "tokens", "instance", "ingest", "api",
 ]  # fmt: skip
 

@@ -8,5 +8,7 @@ CORS: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding, Idempotency-Key",
-    "Access-Control-Expose-Headers": "Retry-After, X-DB-Exception-Code",
+    "Access-Control-Expose-Headers": (
+        "Retry-After, X-DB-Exception-Code, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+    ),
 }

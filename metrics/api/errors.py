@@ -8,12 +8,11 @@ import logging
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from metrics.errors import Busy, PerchError, QueryTimeout
+from metrics.errors import Busy, PerchError, TooManyQueries
 from metrics.templating import CustomError
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT_CODE = "159"  # ClickHouse's TIMEOUT_EXCEEDED, which clients look for
 _SENTENCES = {404: "This route does not exist.", 405: "This route does not take this method."}
 
 
@@ -29,8 +28,11 @@ def described(error: PerchError) -> tuple[int, dict[str, str], bytes]:
     headers = {}
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, QueryTimeout):
-        headers["X-DB-Exception-Code"] = _TIMEOUT_CODE
+    if isinstance(error, TooManyQueries):  # all of them, and integers: one client sleeps by each of them
+        headers |= {"Retry-After": "1", "X-RateLimit-Limit": str(error.limit)}
+        headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+    if error.code:
+        headers["X-DB-Exception-Code"] = error.code
     # a pipe's custom_error() chooses its own body
     body = error.body if isinstance(error, CustomError) else {"error": error.message, "status": error.status}
     return error.status, headers, json.dumps(body, default=str).encode()

@@ -32,11 +32,13 @@ def describe_pipe(name: str) -> Response:
 @blueprint.route("/v0/pipes/<name>.<extension>", methods=["GET", "POST"])
 def call_pipe(name: str, extension: str) -> Response:
     """Call an endpoint, or run the SQL of `q` over its rows, whose FORMAT clause goes before the extension."""
-    require("PIPES:READ", name)
-    endpoint = perch().endpoints.find(name)
+    reader = require("PIPES:READ", name)
+    endpoints = perch().endpoints
+    endpoint = endpoints.find(name)
     sql, wanted = split_format(sent_sql())
     writing = find_format(wanted or extension)
-    answer = perch().endpoints.call(endpoint, parameters(), sql)
+    asked = parameters()
+    answer = endpoints.call_over(endpoint, asked, sql, reader) if sql else endpoints.call(endpoint, asked)
     return Response(writing.write(answer), content_type=writing.content_type)
 
 

@@ -1,10 +1,10 @@
-"""`GET|POST /v0/sql`: one read-only SELECT in ClickHouse SQL; for the admin token."""
+"""`GET|POST /v0/sql`: one read-only SELECT in ClickHouse SQL, over what the token may read."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from metrics.api.auth import perch, require_admin
+from metrics.api.auth import perch, require, token
 from metrics.api.parameters import parameters, sent_sql
 from metrics.errors import BadRequest
 from metrics.formats import find_format, split_format
@@ -14,11 +14,12 @@ blueprint = Blueprint("sql", __name__)
 
 @blueprint.route("/v0/sql", methods=["GET", "POST"])
 def query() -> Response:
-    """Run `q`, or the body, over data sources and their quarantines; JSON unless a FORMAT clause says otherwise.
+    """Run `q`, or the body, over data sources, quarantines and endpoints; JSON unless a FORMAT clause says otherwise.
 
-    With `pipeline` it reads the rows of that endpoint as `_`, called with the request's other parameters.
+    A token needs DATASOURCES:READ for each data source that is named, and PIPES:READ for each endpoint. With `pipeline`
+    it reads the rows of that endpoint as `_`, called with the request's other parameters.
     """
-    require_admin()
+    reader = token()
     sql, wanted = split_format(sent_sql() or request.get_data(as_text=True))
     if not sql.strip():
         raise BadRequest(
@@ -27,5 +28,9 @@ def query() -> Response:
     writing = find_format(wanted or "json")
     endpoints = perch().endpoints
     pipeline = request.args.get("pipeline", "")
-    answer = endpoints.call(endpoints.find(pipeline), parameters(), sql) if pipeline else endpoints.query(sql)
+    if pipeline:
+        require("PIPES:READ", pipeline)
+        answer = endpoints.call_over(endpoints.find(pipeline), parameters(), sql, reader)
+    else:
+        answer = endpoints.query(sql, reader, parameters())
     return Response(writing.write(answer), content_type=writing.content_type)

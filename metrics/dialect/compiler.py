@@ -6,7 +6,7 @@ What cannot be translated is refused by name and line; nothing is passed through
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -62,15 +62,15 @@ def compile_query(
     *,
     nodes: Nodes | None = None,
     pipes: Mapping[str, PipeQuery] | None = None,
-    only: Container[str] | None = None,
+    only: Collection[str] | None = None,
     file: str = "",
     line: int = 1,
 ) -> Compiled:
     """Compile one SELECT over `tables` (name -> columns and their ClickHouse types).
 
     `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
-    nodes before it. Only what is read is compiled. With `only` the SQL itself reads the pipes of these names and
-    nothing else, whatever they read.
+    nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
+    and nothing else, whatever the pipes read.
 
     Raises:
         DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike; or a pipe
@@ -92,13 +92,15 @@ class _Readable:
         self.compiled: dict[tuple[int, str], Relation] = {}
         self.reading: list[str] = []
 
-    def outermost(self, pipe: PipeQuery, only: Container[str] | None) -> Output:
+    def outermost(self, pipe: PipeQuery, only: Collection[str] | None) -> Output:
         """The rows of the whole statement."""
         find = partial(self.find, pipe, len(pipe.nodes))
         if only is None:
             return self.query(pipe.sql, pipe.file, pipe.line, Scope(outside=find), self.tables, outermost=True)
-        scope = Scope(outside=lambda name: find(name) if name in only else None)
-        return self.query(pipe.sql, pipe.file, pipe.line, scope, {}, outermost=True)
+        scope = Scope(outside=lambda name: _fenced(find(name)) if name in only else None)
+        tables = {name: relation for name, relation in self.tables.items() if name in only}
+        self.queries.offered = sorted({*tables, *only})
+        return self.query(pipe.sql, pipe.file, pipe.line, scope, tables, outermost=True)
 
     def find(self, pipe: PipeQuery, before: int, name: str) -> Relation | None:
         """What `name` is to the node at `before` of a pipe: a node before it, or another pipe."""
@@ -168,6 +170,18 @@ def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str 
 
 def _relation(name: str, columns: Sequence[tuple[str, str]], file: str) -> Relation:
     return Relation(f"main.{quoted(name)}", tuple((column, _parsed(type_, file)) for column, type_ in columns))
+
+
+def _fenced(pipe: Relation | None) -> Relation | None:
+    """A pipe as a table. No condition of its reader is moved below the window, to rows that the pipe leaves out.
+
+    Nobody reads the number, so that it is not even computed; the wall stands.
+    """
+    if pipe is None:
+        return None
+    names = ", ".join(quoted(name) for name, _ in pipe.columns)
+    numbered = f"SELECT *, row_number() OVER () AS _wall FROM {pipe.sql} AS q"
+    return Relation(f"(SELECT {names} FROM ({numbered}) AS q)", pipe.columns)
 
 
 def _parsed(type_: str, file: str) -> Type:

@@ -54,6 +54,7 @@ class Queries:
 
     def __init__(self, tables: Mapping[str, Relation], file: str, line: int) -> None:
         self.tables = tables
+        self.offered: Sequence[str] = ()  # names to tell of, where one is not there
         self.file = file
         self.first_line = line
         self.used: set[str] = set()
@@ -348,9 +349,13 @@ class Queries:
         if cte is not None:
             return cte, node.name
         if node.name not in self.tables:
-            raise self.refuse(f"there is no data source or pipe {node.name}", node)
+            raise self.refuse(f"there is no data source or pipe {node.name}{self.known()}", node)
         self.used.add(node.name)
         return self.tables[node.name], node.name
+
+    def known(self) -> str:
+        """What a request may read."""
+        return f"; there are: {', '.join(self.offered)}" if self.offered else ""
 
     def table_function(self, node: exp.Table, scope: Scope) -> tuple[Relation, str]:
         call = node.this

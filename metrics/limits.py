@@ -1,0 +1,165 @@
+"""What one query may use: seconds, memory, the size of its result; and how many of strangers run side by side.
+
+Whoever holds a token that is not the admin's is a stranger here. Strangers' queries run in threads of their own, at the
+lowest priority of the machine, so that one of them leaves the processors to ingest and to the dashboard.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import pyarrow as pa
+
+from metrics.errors import PerchError, QueryMemory, QueryTimeout, ResultTooLarge, TooManyQueries
+
+Made = TypeVar("Made")
+
+RESULT_ROWS: Final = 1_000_000
+"""Rows of a result."""
+
+RESULT_BYTES: Final = 100_000_000
+"""Bytes of a result as Arrow holds it."""
+
+BATCH_ROWS: Final = 20_000
+"""Rows that are taken from the engine at once: it makes no more before these were counted."""
+
+QUERY_MEMORY: Final = 1_000_000_000
+"""Bytes that a stranger's query may use."""
+
+STRANGERS: Final = 2
+"""Strangers' queries that run side by side."""
+
+WAITING: Final = 4
+"""Strangers' queries that wait for their turn; each holds a thread of the server meanwhile."""
+
+PATIENCE: Final = 2.0
+"""Seconds that they wait."""
+
+LOWEST: Final = 19
+"""The nice value of the lowest priority."""
+
+_LOOK_EVERY: Final = 0.05  # seconds
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a query may use: seconds, and bytes of memory (0: what the store may)."""
+
+    seconds: float
+    memory: int = 0
+
+
+class Watch:
+    """Stops a query that takes too long or too much: used around it, then `stopped` is the error to raise, if any.
+
+    `memory` tells the bytes in use by all queries; what they grew by since the start counts as this query's.
+    """
+
+    def __init__(self, limits: Limits, interrupt: Callable[[], None], memory: Callable[[], int]) -> None:
+        self.stopped: PerchError | None = None
+        self._limits = limits
+        self._interrupt = interrupt
+        self._memory = memory
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._ends = time.monotonic() + self._limits.seconds
+        self._before = self._memory() if self._limits.memory else 0
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._done.wait(self._pause()):
+            self.stopped = self.stopped or self._excess()
+            if self.stopped:
+                self._interrupt()  # again and again: one that comes before the query has begun stops nothing
+
+    def _pause(self) -> float:
+        left = self._ends - time.monotonic()
+        return max(0.001, left) if left > 0 and not self._limits.memory and not self.stopped else _LOOK_EVERY
+
+    def _excess(self) -> PerchError | None:
+        if time.monotonic() >= self._ends:
+            return too_slow(self._limits)
+        if self._limits.memory and self._memory() - self._before > self._limits.memory:
+            return too_hungry(self._limits)
+        return None
+
+
+def too_slow(limits: Limits) -> QueryTimeout:
+    """The error of a query that ran out of time."""
+    return QueryTimeout(f"The query took longer than {limits.seconds:g} s; ask for a shorter range.")
+
+
+def too_hungry(limits: Limits) -> QueryMemory:
+    """The error of a query that ran out of memory."""
+    allowed = f"{limits.memory / 1e6:,.0f} MB, which it may use" if limits.memory else "PERCH_MEMORY allows"
+    return QueryMemory(f"The query needs more memory than {allowed}; ask for a shorter range or for fewer groups.")
+
+
+def whole(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """A result as one table; raises ResultTooLarge as soon as it is, so that no more of it is made."""
+    kept: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows > RESULT_ROWS:
+            raise _too_large(f"{RESULT_ROWS:,} rows")
+        if size > RESULT_BYTES:
+            raise _too_large(f"{RESULT_BYTES / 1e6:g} MB")
+        kept.append(batch)
+    return pa.Table.from_batches(kept, schema)
+
+
+def _too_large(limit: str) -> ResultTooLarge:
+    return ResultTooLarge(f"The result is larger than {limit}; add a LIMIT, or aggregate with GROUP BY.")
+
+
+class Strangers:
+    """The gate that strangers' queries go through, and the threads in which they run."""
+
+    def __init__(self) -> None:
+        self._running = threading.BoundedSemaphore(STRANGERS)
+        self._waiting = threading.BoundedSemaphore(WAITING)
+        self._threads = ThreadPoolExecutor(STRANGERS, "stranger", initializer=yield_to_others)
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """A place at the table, after waiting for one a little; raises TooManyQueries where there is none."""
+        if not self._running.acquire(blocking=False):
+            self._wait()
+        try:
+            yield
+        finally:
+            self._running.release()
+
+    def _wait(self) -> None:
+        if not self._waiting.acquire(blocking=False):
+            raise TooManyQueries(STRANGERS)
+        try:
+            if not self._running.acquire(timeout=PATIENCE):
+                raise TooManyQueries(STRANGERS)
+        finally:
+            self._waiting.release()
+
+    def run(self, query: Callable[[], Made]) -> Made:
+        """Run a query that was admitted."""
+        return self._threads.submit(query).result()
+
+
+def yield_to_others(thread: int = 0) -> None:
+    """Give a thread, this one if 0, the lowest priority for good: on Linux a nice value is a thread's own."""
+    os.setpriority(os.PRIO_PROCESS, thread or threading.get_native_id(), LOWEST)
