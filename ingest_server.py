@@ -28,6 +28,7 @@ from metrics.errors import PerchError, StartError
 from metrics.instance import Perch
 from metrics.settings import Settings, load_settings
 from metrics.tokens import admin_token
+from metrics.watching import watching
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
@@ -37,6 +38,7 @@ BACKLOG = 2048
 class OpenPerch:
     """An app over an open store, and the admin token it knows."""
 
+    perch: Perch
     app: Flask
     admin_token: str
 
@@ -45,7 +47,7 @@ class OpenPerch:
 def open_perch(settings: Settings) -> Iterator[OpenPerch]:
     """Open the store and make the app over it; raises what `metrics.instance.open_perch` raises."""
     with instance.open_perch(settings) as perch:
-        yield OpenPerch(create_app(perch), admin_token(settings))
+        yield OpenPerch(perch, create_app(perch), admin_token(settings))
 
 
 def create_app(perch: Perch) -> Flask:
@@ -125,8 +127,10 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, watch: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered, the changed months exported, the store closed.
+
+    With `watch` the definitions are served anew whenever one is saved, and stderr tells what becomes of it.
 
     Raises:
         PerchError: the server cannot start; one sentence.
@@ -142,7 +146,12 @@ def serve(settings: Settings) -> None:
         if stopping.is_set():
             server.close()
         print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
-        server.run()
+        with watching(opened.perch, _say) if watch else contextlib.nullcontext():
+            server.run()
+
+
+def _say(told: str) -> None:
+    print(told, file=sys.stderr, flush=True)
 
 
 def main() -> int:

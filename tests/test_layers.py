@@ -25,6 +25,8 @@ ONLY_IN = {
     "a2wsgi": ("metrics/api/",),
     "duckdb": ("metrics/store.py", "metrics/files.py", "metrics/exports.py"),
     "sqlglot": ("metrics/dialect/",),
+    "watchdog": ("metrics/watching.py",),
+    "ruamel": ("metrics/cases.py",),
     "click": ("metrics/__main__.py", "metrics/manual.py"),
     "metrics.api": ("ingest_server.py", "metrics/api/"),
     "metrics.dashboard": ("app.py", "pages/", "metrics/dashboard/"),
