@@ -44,8 +44,9 @@ class Commands(click.Group):
 def _all_mistakes() -> str:
     """What is wrong with the project's definitions, each with its line and a caret."""
     from metrics.checking import check as check_folder
+    from metrics.checking import from_here
 
-    return "\n".join(map(str, check_folder(_from_here(load_settings().project)).of("error")))
+    return "\n".join(map(str, check_folder(from_here(load_settings().project)).of("error")))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -95,9 +96,7 @@ def _run_both(demo: bool, *, watch: bool = False) -> None:
             _start_dashboard(children, here)
             click.echo(_where(here))
             if watch:
-                click.echo(
-                    f"  Watching     {_from_here(here.project)} for *.datasource and *.pipe files that are saved"
-                )
+                click.echo(f"  Watching     {here.project} for *.datasource and *.pipe files that are saved")
             if demo:
                 _fill_if_empty(Api(over_http(here.url, here.local_token())))
             children.wait()
@@ -218,8 +217,9 @@ def check(folder: Path | None, as_json: bool) -> None:
     there are errors; warnings and hints leave it 0.
     """
     from metrics.checking import check as check_folder
+    from metrics.checking import from_here
 
-    report = check_folder(_from_here(folder or load_settings().project))
+    report = check_folder(from_here(folder or load_settings().project))
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -242,12 +242,6 @@ def docs() -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         click.echo(f"Wrote {path.relative_to(ROOT)}.")
-
-
-def _from_here(folder: Path) -> Path:
-    """A folder as it is called from the current one, where it lies below that."""
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) and folder != here else folder
 
 
 def _start_api(children: Supervisor, settings: Settings, watch: bool) -> None:

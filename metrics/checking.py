@@ -111,6 +111,12 @@ def check(folder: Path) -> Report:
     return _Check(folder).report()
 
 
+def from_here(folder: Path) -> Path:
+    """A folder as it is called from the current one, where it lies below that."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) and folder != here else folder
+
+
 class _Check:
     """One run over a folder."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from metrics.checking import check
+from metrics.checking import check, from_here
 from metrics.errors import DefinitionError, PerchError, StartError
 from metrics.instance import Perch
 
@@ -111,4 +111,4 @@ def _urls(perch: Perch) -> Iterator[str]:
 
 def _told(folder: Path) -> str:
     """All that `check` tells of errors and warnings."""
-    return "\n".join(str(problem) for problem in check(folder).problems if problem.severity != "hint")
+    return "\n".join(str(problem) for problem in check(from_here(folder)).problems if problem.severity != "hint")
