@@ -219,7 +219,7 @@ class _Check:
         answered, refusal = False, ""
         for request in requests(endpoint.parameters):
             try:
-                compiled, values = endpoint.statement(request)
+                statement = endpoint.statement(request)
             except BadRequest as error:
                 refusal = error.message
             except DefinitionError as error:
@@ -228,7 +228,8 @@ class _Check:
             else:
                 if not answered:
                     pipe = endpoint.pipe
-                    self.pipes.append(CheckedPipe(pipe.name, pipe.kind, compiled.described(values)))
+                    columns = statement.compiled.described(statement.values)
+                    self.pipes.append(CheckedPipe(pipe.name, pipe.kind, columns))
                 answered = True
         try:
             endpoint.check()

@@ -1,13 +1,14 @@
-"""Rows out: the answer of a query as JSON, CSV, NDJSON or Parquet.
+"""Rows out: the answer of a query as JSON, CSV, NDJSON, Parquet or Prometheus' text.
 
 Last stage before HTTP. The JSON body is ClickHouse's `FORMAT JSON`, which Tinybird answers with: meta with ClickHouse
 type names, data, rows, rows_before_limit_at_least and statistics. 64-bit integers and Decimals are JSON numbers, times
-are `YYYY-MM-DD hh:mm:ss`, NaN and infinity are null.
+are `YYYY-MM-DD hh:mm:ss`, NaN and infinity are null; `Options` can make texts of integers and of these.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from metrics.columns import parse_type
+from metrics.dialect import types
 from metrics.errors import BadRequest, DefinitionError, NotFound
+from metrics.prometheus import exposition
 from metrics.store import QueryResult
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -34,6 +37,30 @@ class Answer:
 
     columns: tuple[tuple[str, str], ...]
     result: QueryResult
+    rows_before_limit: Callable[[], int]
+    """Counts the rows that a query without its LIMIT has; it may have to ask the store."""
+    version: str
+    """Stays the same while the answer does; "" where nothing but running the query tells."""
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """In place of an answer that the caller has: its version."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """How JSON writes what it has no form for, by the names that ClickHouse gives these settings."""
+
+    quote_64bit_integers: bool = False
+    quote_denormals: bool = False
+
+    @property
+    def letters(self) -> str:
+        """One letter for each that is set."""
+        return "q" * self.quote_64bit_integers + "d" * self.quote_denormals
 
 
 @dataclass(frozen=True)
@@ -41,7 +68,7 @@ class Format:
     """A way of writing an answer."""
 
     content_type: str
-    write: Callable[[Answer], bytes]
+    write: Callable[[Answer, Options], bytes]
 
 
 def find_format(name: str) -> Format:
@@ -65,15 +92,15 @@ def split_format(sql: str) -> tuple[str, str]:
     return sql[: clause.start()], _FORMAT_WORDS[clause[1].lower()]
 
 
-def _json(answer: Answer) -> bytes:
-    data = _records(answer)
+def _json(answer: Answer, options: Options) -> bytes:
+    data = _records(answer, options)
     result = answer.result
     return _encoder.encode(
         {
             "meta": [{"name": name, "type": kind} for name, kind in answer.columns],
             "data": data,
             "rows": len(data),
-            "rows_before_limit_at_least": len(data),
+            "rows_before_limit_at_least": answer.rows_before_limit(),
             "statistics": {
                 "elapsed": round(result.elapsed, 6),
                 "rows_read": result.rows_read,
@@ -83,11 +110,15 @@ def _json(answer: Answer) -> bytes:
     )
 
 
-def _ndjson(answer: Answer) -> bytes:
-    return _encoder.encode_lines(_records(answer))
+def _ndjson(answer: Answer, options: Options) -> bytes:
+    return _encoder.encode_lines(_records(answer, options))
 
 
-def _csv(answer: Answer) -> bytes:
+def _prometheus(answer: Answer, _: Options) -> bytes:
+    return exposition([name for name, _ in answer.columns], _records(answer, Options()))
+
+
+def _csv(answer: Answer, _: Options) -> bytes:
     names = [name for name, _ in answer.columns]
     table = _typed(answer)
     columns = [_csv_column(table.column(at), kind) for at, (_, kind) in enumerate(answer.columns)]
@@ -108,7 +139,7 @@ def _text(value: object) -> str:
     return _encoder.encode(value).decode()
 
 
-def _parquet(answer: Answer) -> bytes:
+def _parquet(answer: Answer, _: Options) -> bytes:
     out = io.BytesIO()
     pyarrow.parquet.write_table(_typed(answer), out, compression="zstd")
     return out.getvalue()
@@ -120,6 +151,7 @@ FORMATS = {
     "csvwithnames": Format("text/csv; charset=utf-8", _csv),
     "ndjson": Format("application/x-ndjson", _ndjson),
     "parquet": Format("application/vnd.apache.parquet", _parquet),
+    "prometheus": Format("text/plain; version=0.0.4; charset=utf-8", _prometheus),
 }
 
 
@@ -146,11 +178,40 @@ def _as_type(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
     return column.cast(wanted)
 
 
-def _records(answer: Answer) -> list[dict[str, Any]]:
+def _records(answer: Answer, options: Options) -> list[dict[str, Any]]:
     names = [name for name, _ in answer.columns]
     table = _typed(answer)
-    columns = [_values(table.column(at), kind) for at, (_, kind) in enumerate(answer.columns)]
+    columns = [_optioned(_values(table.column(at), kind), kind, options) for at, (_, kind) in enumerate(answer.columns)]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _optioned(values: Sequence[Any], kind: str, options: Options) -> Sequence[Any]:
+    """The values with what the options ask for as text: integers of 64 bits and more, NaN and infinity."""
+    quotes_integers = options.quote_64bit_integers and _WIDE_INTEGER.search(kind)
+    if not quotes_integers and not (options.quote_denormals and "Float" in kind):
+        return values
+    type_ = types.parse_type(kind)
+    return [_quoted(value, type_, options) for value in values]
+
+
+def _quoted(value: Any, type_: types.Type, options: Options) -> Any:
+    if value is None:
+        return None
+    bare = type_.bare
+    if isinstance(value, list):
+        return [_quoted(item, bare.inner, options) for item in value]
+    if isinstance(value, dict):  # a Map, whose values have one type, or a Tuple
+        inner = [each for each in bare.args if isinstance(each, types.Type)]
+        kinds = [inner[-1]] * len(value) if bare.name == "Map" else inner
+        return {key: _quoted(item, kind, options) for (key, item), kind in zip(value.items(), kinds, strict=True)}
+    if options.quote_64bit_integers and _WIDE_INTEGER.fullmatch(bare.name):
+        return str(value)
+    if options.quote_denormals and isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # nan, inf or -inf, as ClickHouse writes them
+    return value
+
+
+_WIDE_INTEGER = re.compile(r"U?Int(64|128|256)")
 
 
 def _values(column: pa.ChunkedArray, kind: str) -> Sequence[Any]:

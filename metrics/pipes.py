@@ -7,17 +7,19 @@ the request's values (which become bound parameters), compiles what comes out on
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from metrics.datafiles import Node, Pipe
 from metrics.dialect import Compiled, PipeQuery, compile_query
 from metrics.errors import BadRequest, DefinitionError, Forbidden, NotFound
-from metrics.formats import Answer
+from metrics.formats import Answer, Unchanged
 from metrics.limits import Strangers
 from metrics.store import Store
 from metrics.templating import Parameter, Template, merged_parameters
@@ -38,7 +40,20 @@ STRANGERS_SQL: Final = 262_144
 """Characters of a stranger's query, as many as ClickHouse reads by default: to compile it takes processor time."""
 
 Request = Mapping[str, object]
-Statement = tuple[Compiled, dict[str, object]]
+Known = Callable[[str], bool]
+"""Whether the caller has the answer of this version."""
+
+_VOLATILE = re.compile(r"\b(now|today|yesterday|rand|generate|utc|current|uuid|random|canonicalRand)\w*", re.IGNORECASE)
+"""Functions whose value is another each time."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A compiled SELECT with its values; `volatile` where the clock or chance has a part in its answer."""
+
+    compiled: Compiled
+    values: Mapping[str, object]
+    volatile: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,8 @@ class Endpoint:
         compiled = self._compiled(nodes)
         if sql:
             compiled = self._compiled_over(nodes, sql)
-        return compiled, compiled.bound({key: item.values[key] for item in rendered for key in item.values})
+        values = compiled.bound({key: item.values[key] for item in rendered for key in item.values})
+        return Statement(compiled, values, any(map(_VOLATILE.search, (*nodes, sql))))
 
     def sample(self) -> Statement:
         """The statement of a call without parameters, or with a value for each that has no default if it needs some.
@@ -120,7 +136,7 @@ class Endpoint:
         A pipe that refuses each value that could be tried is compiled when it is called.
         """
         with contextlib.suppress(BadRequest):
-            _check_target(self.pipe, self.sample()[0], self._workspace)
+            _check_target(self.pipe, self.sample().compiled, self._workspace)
         needed = {step.node.name for step in self._steps if step.pipe is self.pipe}
         for node in self.pipe.nodes:
             if node.name not in needed:
@@ -271,6 +287,7 @@ class Endpoints:
         self._store = store
         self._timeout = timeout
         self._strangers = Strangers()
+        self._started = secrets.token_hex(8)  # of these definitions over this store: `version` holds for no other
 
     def all(self) -> list[Endpoint]:
         """Every pipe of whatever kind, ordered by name."""
@@ -283,22 +300,24 @@ class Endpoints:
             raise NotFound(f"Pipe '{name}' does not exist; there are: {known}.")
         return self._endpoints[name]
 
-    def call(self, endpoint: Endpoint, request: Request) -> Answer:
-        """Run an endpoint with the request's parameters.
+    def call(self, endpoint: Endpoint, request: Request, known: Known) -> Answer | Unchanged:
+        """Run an endpoint with the request's parameters, unless what it answers is known.
 
         Raises:
             NotFound: the pipe is not published as an endpoint.
             PerchError: what `Endpoint.statement` and `Store.query` raise.
         """
         _refuse_unpublished(endpoint.pipe)
-        return self._run(endpoint.statement(request))
+        return self._run(endpoint.statement(request), known)
 
-    def call_over(self, endpoint: Endpoint, request: Request, sql: str, reader: Reader) -> Answer:
+    def call_over(
+        self, endpoint: Endpoint, request: Request, sql: str, reader: Reader, known: Known
+    ) -> Answer | Unchanged:
         """Run `sql` over the rows of an endpoint; raises what `call` and `query` raise."""
         _refuse_unpublished(endpoint.pipe)
-        return self._ask(sql, reader, lambda: endpoint.statement(request, sql))
+        return self._ask(sql, reader, lambda: endpoint.statement(request, sql), known)
 
-    def query(self, sql: str, reader: Reader, request: Request) -> Answer:
+    def query(self, sql: str, reader: Reader, request: Request, known: Known) -> Answer | Unchanged:
         """Run one SELECT in ClickHouse SQL over what `reader` may read: data sources, their quarantines and pipes.
 
         A pipe that it reads has the request's parameters, or their defaults.
@@ -317,7 +336,7 @@ class Endpoints:
             asked = Endpoint(_pipe_of(sql), self._workspace, readable)
             return asked.statement({name: value for name, value in request.items() if name in asked.parameters})
 
-        return self._ask(sql, reader, statement)
+        return self._ask(sql, reader, statement, known)
 
     def _readable(self, reader: Reader) -> frozenset[str]:
         """The names that a reader's SQL may have in FROM."""
@@ -325,21 +344,51 @@ class Endpoints:
         pipes = [name for name in self._endpoints if reader.may("PIPES:READ", name)]
         return frozenset([*(each.name for each in sources), *(each.quarantine for each in sources), *pipes])
 
-    def _ask(self, sql: str, reader: Reader, statement: Callable[[], Statement]) -> Answer:
+    def _ask(self, sql: str, reader: Reader, statement: Callable[[], Statement], known: Known) -> Answer | Unchanged:
         try:
             if reader.is_admin:
-                return self._run(statement())
+                return self._run(statement(), known)
             _refuse_excess(sql)
             with self._strangers.admitted():
                 compiled = statement()
-                return self._strangers.run(lambda: self._run(compiled, stranger=True))
+                return self._strangers.run(lambda: self._run(compiled, known, stranger=True))
         except DefinitionError as error:
             raise _refused(error) from None
 
-    def _run(self, statement: Statement, *, stranger: bool = False) -> Answer:
-        compiled, values = statement
+    def _run(self, statement: Statement, known: Known, *, stranger: bool = False) -> Answer | Unchanged:
+        version = self._version(statement)
+        if version and known(version):
+            return Unchanged(version)
+        compiled, values = statement.compiled, statement.values
         result = self._store.query(compiled.sql, values, timeout=self._timeout, stranger=stranger)
-        return Answer(compiled.described(values), result)
+        rows_before_limit = partial(self._rows_before_limit, statement, len(result.table), stranger)
+        return Answer(compiled.described(values), result, rows_before_limit, version)
+
+    def _version(self, statement: Statement) -> str:
+        """A text that stays the same while the statement's answer does; "" where nothing but running it tells.
+
+        It is made before the statement runs: a commit in between makes it too old, never too new.
+        """
+        if statement.volatile:
+            return ""
+        about = (self._started, self._store.acknowledged, statement.compiled, sorted(statement.values.items()))
+        return hashlib.blake2b(repr(about).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+    def _rows_before_limit(self, statement: Statement, rows: int, stranger: bool) -> int:
+        """The rows of a statement without its LIMIT, of which `rows` were answered; asks the store if it must."""
+        found = statement.compiled.rows_before_limit(statement.values, rows)
+        if found is not None:
+            return found
+        counting = statement.compiled.counting()
+        query = partial(
+            self._store.query, counting.sql, counting.bound(statement.values), timeout=self._timeout, stranger=stranger
+        )
+        if stranger:
+            with self._strangers.admitted():
+                result = self._strangers.run(query)
+        else:
+            result = query()
+        return int(result.table.column(0)[0].as_py())
 
 
 def _refuse_unpublished(pipe: Pipe) -> None:

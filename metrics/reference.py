@@ -71,7 +71,7 @@ def _shared(endpoints: Sequence[Endpoint]) -> list[Parameter]:
 def _endpoint(endpoint: Endpoint, shared: Sequence[Parameter]) -> str:
     everywhere = {item.name for item in shared}
     own = [item for name, item in endpoint.parameters.items() if name not in everywhere]
-    compiled, _ = endpoint.sample()
+    compiled = endpoint.sample().compiled
     parameters = f"\n{_parameters(own)}" if own else ""
     return f"## {endpoint.pipe.name}\n\n{endpoint.pipe.description}\n{parameters}\n{_columns(compiled)}"
 

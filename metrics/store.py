@@ -133,6 +133,11 @@ class Store:
         """Note outside the store that commit `seq` is about to be acknowledged: the next start looks for it."""
         self._acknowledged.write(seq)
 
+    @property
+    def acknowledged(self) -> int:
+        """The last commit that changed rows and was acknowledged: whoever reads it first sees what it wrote."""
+        return self._acknowledged.seq
+
     def _prepare(self) -> None:
         with self.transaction() as connection:
             for schema in ("rows", "internal"):
@@ -394,16 +399,17 @@ class _Acknowledged:
 
     def __init__(self, store: Path) -> None:
         self.path = store.with_name(store.name + ".acknowledged")
-        self._seq = 0
+        self.seq = 0
 
     def read(self) -> int:
         """The number; 0 where there is no file or it holds none."""
         with contextlib.suppress(OSError, ValueError):
-            self._seq = int(self.path.read_bytes())
-        return self._seq
+            self.seq = int(self.path.read_bytes())
+        return self.seq
 
     def write(self, seq: int) -> None:
         """Set the number; where that is impossible the file keeps a lower one, which only proves less."""
+        self.seq = seq
         with contextlib.suppress(OSError):
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:

@@ -36,9 +36,9 @@ ONLY_IN = {
 
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
-    "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits",
-    "store", "workspace",
-    "idempotency", "writer", "exports", "mutations", "formats", "pipes", "tokens", "instance", "ingest", "api",
+    "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits", "store",
+    "workspace", "idempotency", "writer", "exports", "mutations", "prometheus", "formats", "pipes", "tokens",
+    "instance", "ingest", "api",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from metrics import events, ingest, mutations
+from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.errors import BadRequest
 from metrics.exports import ExportedMonth
@@ -37,12 +38,11 @@ def describe_datasource(name: str) -> Response:
 
 
 @blueprint.get("/v0/datasources/<name>.datasource")
+@blueprint.get("/v1/datasources/<name>.datasource")
 def datasource_file(name: str) -> Response:
-    """The text of its file; the Content-Type is exactly text/plain, since clients compare it."""
+    """The text of its file."""
     require("DATASOURCES:READ", name)
-    response = Response(perch().workspace.source(name).definition.text)
-    response.headers["Content-Type"] = "text/plain"
-    return response
+    return datafile(perch().workspace.source(name).definition.text)
 
 
 def chosen(described: dict[str, Any]) -> dict[str, Any]:

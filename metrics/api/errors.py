@@ -6,7 +6,7 @@ import json
 import logging
 
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from metrics.errors import Busy, PerchError, TooManyQueries
 from metrics.templating import CustomError
@@ -45,7 +45,10 @@ def _known(error: PerchError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     sentence = _SENTENCES.get(error.code or 500, f"{error.name}: {error.description}")
-    return _plain(sentence, error.code or 500)
+    response = _plain(sentence, error.code or 500)
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
 
 
 def unknown(error: Exception) -> PerchError:

@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from metrics.api.answers import answered
 from metrics.api.auth import perch, require, token
 from metrics.api.parameters import parameters, sent_sql
-from metrics.formats import find_format, split_format
+from metrics.formats import split_format
 from metrics.pipes import Endpoint
 
 blueprint = Blueprint("pipes", __name__)
@@ -36,10 +37,10 @@ def call_pipe(name: str, extension: str) -> Response:
     endpoints = perch().endpoints
     endpoint = endpoints.find(name)
     sql, wanted = split_format(sent_sql())
-    writing = find_format(wanted or extension)
     asked = parameters()
-    answer = endpoints.call_over(endpoint, asked, sql, reader) if sql else endpoints.call(endpoint, asked)
-    return Response(writing.write(answer), content_type=writing.content_type)
+    if sql:
+        return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or extension)
+    return answered(lambda known: endpoints.call(endpoint, asked, known), extension)
 
 
 def _described(endpoint: Endpoint) -> dict[str, Any]:

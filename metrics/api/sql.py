@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from metrics.api.answers import answered
 from metrics.api.auth import perch, require, token
 from metrics.api.parameters import parameters, sent_sql
 from metrics.errors import BadRequest
-from metrics.formats import find_format, split_format
+from metrics.formats import split_format
 
 blueprint = Blueprint("sql", __name__)
 
@@ -25,12 +26,11 @@ def query() -> Response:
         raise BadRequest(
             "The parameter 'q' is missing: it holds a SELECT, as in /v0/sql?q=SELECT count() FROM llm_events."
         )
-    writing = find_format(wanted or "json")
     endpoints = perch().endpoints
     pipeline = request.args.get("pipeline", "")
+    asked = parameters()
     if pipeline:
         require("PIPES:READ", pipeline)
-        answer = endpoints.call_over(endpoints.find(pipeline), parameters(), sql, reader)
-    else:
-        answer = endpoints.query(sql, reader, parameters())
-    return Response(writing.write(answer), content_type=writing.content_type)
+        endpoint = endpoints.find(pipeline)
+        return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or "json")
+    return answered(lambda known: endpoints.query(sql, reader, asked, known), wanted or "json")

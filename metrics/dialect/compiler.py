@@ -15,7 +15,7 @@ from typing import Final
 from metrics.dialect.expressions import Expressions
 from metrics.dialect.functions import convert
 from metrics.dialect.parsing import parse_expression, parse_select
-from metrics.dialect.queries import Output, Queries
+from metrics.dialect.queries import Limited, Output, Queries
 from metrics.dialect.rules import NoRule
 from metrics.dialect.scope import Relation, Scope, Source, quoted
 from metrics.dialect.types import Type, TypeTextError, parse_type
@@ -32,6 +32,23 @@ class Compiled:
     sql: str
     columns: tuple[tuple[str, str], ...]
     tables: frozenset[str]
+    limited: Limited | None = None
+
+    def rows_before_limit(self, values: Mapping[str, object], rows: int) -> int | None:
+        """How many rows there were before the LIMIT, if those that were answered tell it: a page that is not full does.
+
+        None where only a count of `limited.sql` tells.
+        """
+        if self.limited is None:
+            return rows
+        limit, offset = _number(self.limited.limit, values), _number(self.limited.offset or "0", values)
+        whole = not self.limited.limit or (limit is not None and rows < limit)
+        return offset + rows if whole and offset is not None and (rows or not offset) else None
+
+    def counting(self) -> Compiled:
+        """The statement that counts the rows before the LIMIT of this one."""
+        assert self.limited is not None
+        return Compiled(f"SELECT count(*) FROM ({self.limited.sql}) AS q", (("count()", "UInt64"),), self.tables)
 
     def described(self, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
         """The columns, with a time zone that a parameter gives put into the type that carries it."""
@@ -79,7 +96,7 @@ def compile_query(
     queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
     found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only)
     columns = tuple((name, str(type_)) for name, type_ in found.columns)
-    return Compiled(found.sql, columns, frozenset(queries.used))
+    return Compiled(found.sql, columns, frozenset(queries.used), found.limited)
 
 
 class _Readable:
@@ -189,6 +206,15 @@ def _parsed(type_: str, file: str) -> Type:
         return parse_type(type_)
     except TypeTextError as error:
         raise DefinitionError(str(error), file=file) from None
+
+
+def _number(sql: str, values: Mapping[str, object]) -> int | None:
+    """The whole number of a LIMIT: a literal or a parameter; None for anything else."""
+    match = re.fullmatch(r"(\d+)|CAST\(\$(\w+) AS BIGINT\)", sql)
+    if not match:
+        return None
+    value = int(match[1]) if match[1] else values.get(match[2])
+    return value if isinstance(value, int) else None
 
 
 def _with_zone(type_: str, values: Mapping[str, object]) -> str:

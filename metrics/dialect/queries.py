@@ -42,11 +42,21 @@ _HARMLESS_SETTINGS: Final = frozenset(
 
 
 @dataclass(frozen=True)
+class Limited:
+    """The SQL of a SELECT without its ORDER BY, LIMIT and OFFSET, and the SQL of these two; "" for one it lacks."""
+
+    sql: str
+    limit: str = ""
+    offset: str = ""
+
+
+@dataclass(frozen=True)
 class Output:
-    """A compiled SELECT: its SQL and the columns it gives."""
+    """A compiled SELECT: its SQL, the columns it gives, and where it has a LIMIT what stands before that."""
 
     sql: str
     columns: tuple[tuple[str, Type], ...]
+    limited: Limited | None = None
 
 
 class Queries:
@@ -170,10 +180,12 @@ class Queries:
         order = self.order(node, expressions, items, shown)
         columns = tuple((value.name, value.type) for value in items)
         if node.args.get("limit_by") is not None:
-            return Output(self.limited_by(node, parts, order, expressions), columns)
+            parts.append(self.limit_by(node, order, expressions))
+        limit, offset = self.limits(node, expressions)
+        limited = Limited(" ".join(parts), limit, offset) if limit or offset else None
         parts += [f"ORDER BY {', '.join(order)}"] if order else []
-        parts += self.limits(node, expressions)
-        return Output(" ".join(parts), columns)
+        parts += [f"{word} {count}" for word, count in (("LIMIT", limit), ("OFFSET", offset)) if count]
+        return Output(" ".join(parts), columns, limited)
 
     def check_clauses(self, node: exp.Select) -> None:
         for key, word in _REFUSED.items():
@@ -514,16 +526,13 @@ class Queries:
             keys.insert(0, f"isnan({sql}) {'DESC' if nulls == 'FIRST' else 'ASC'} NULLS {nulls}")
         return keys
 
-    def limits(self, node: exp.Select, expressions: Expressions) -> list[str]:
-        parts = []
-        limit = node.args.get("limit")
-        if limit is not None:
-            if not isinstance(limit, exp.Limit) or limit.args.get("limit_options") is not None:
-                raise self.refuse("LIMIT WITH TIES and FETCH need the ClickHouse engine", node)
-            parts.append(f"LIMIT {self.count(limit.expression, expressions)}")
-        if node.args.get("offset") is not None:
-            parts.append(f"OFFSET {self.count(node.args['offset'].expression, expressions)}")
-        return parts
+    def limits(self, node: exp.Select, expressions: Expressions) -> tuple[str, str]:
+        """The SQL of LIMIT and of OFFSET; "" for one that is not there."""
+        limit, offset = node.args.get("limit"), node.args.get("offset")
+        if limit is not None and (not isinstance(limit, exp.Limit) or limit.args.get("limit_options") is not None):
+            raise self.refuse("LIMIT WITH TIES and FETCH need the ClickHouse engine", node)
+        counts = [self.count(each.expression, expressions) if each is not None else "" for each in (limit, offset)]
+        return counts[0], counts[1]
 
     def count(self, node: exp.Expr, expressions: Expressions) -> str:
         value = expressions.value(node)
@@ -533,16 +542,14 @@ class Queries:
             return str(value.literal)
         return f"CAST({value.sql} AS BIGINT)"
 
-    def limited_by(self, node: exp.Select, parts: list[str], order: list[str], expressions: Expressions) -> str:
+    def limit_by(self, node: exp.Select, order: list[str], expressions: Expressions) -> str:
         """`LIMIT n BY keys`: the first rows of each key in the query's order."""
         limit = node.args["limit_by"]
         if node.args.get("distinct") or node.args.get("qualify") or limit.args.get("offset") is not None:
             raise self.refuse("LIMIT BY with DISTINCT, QUALIFY or an OFFSET needs the ClickHouse engine", node)
         keys = [expressions.value(self.positional(each, node)).number for each in limit.expressions]
         window = f"PARTITION BY {', '.join(keys)}" + (f" ORDER BY {', '.join(order)}" if order else "")
-        parts.append(f"QUALIFY row_number() OVER ({window}) <= {self.count(limit.expression, expressions)}")
-        parts += [f"ORDER BY {', '.join(order)}"] if order else []
-        return " ".join(parts + self.limits(node, expressions))
+        return f"QUALIFY row_number() OVER ({window}) <= {self.count(limit.expression, expressions)}"
 
     # windows
 
