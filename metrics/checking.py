@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from metrics.datafiles import DataSource, Pipe, definition_files, read_folder
+from metrics.datafiles import CONNECTORS, DataSource, Pipe, definition_files, read_folder
 from metrics.errors import BadRequest, DefinitionError, StartError
 from metrics.pipes import Endpoint, sample
 from metrics.templating import Parameter, Template
 from metrics.workspace import Columns, Source, Workspace, checked_source
 
 NEEDS_CLICKHOUSE: Final = "needs the ClickHouse engine"
-_CONNECTORS: Final = ("KAFKA_", "IMPORT_", "PG_", "S3_", "GCS_")
 
 
 @dataclass(frozen=True)
@@ -187,18 +186,28 @@ class _Check:
             )
         if not engine.sorting_key:
             self.tell_at("hint", "without ENGINE_SORTING_KEY every query reads every row", file, "(?i)^(ENGINE|SCHEMA)")
+        self.version(source)
+        if "SHARED_WITH" in source.options:
+            self.tell_at("warning", "SHARED_WITH has no effect: there is one workspace", file, "(?i)^SHARED_WITH")
         for option in source.options:
-            if option.startswith(_CONNECTORS):
+            if option.startswith(CONNECTORS):
                 reason = f"{option} is for a connector, which Perch has not; rows come in by POST /v0/events"
                 self.tell_at("warning", reason, file, f"(?i)^{option}")
+
+    def version(self, definition: DataSource | Pipe) -> None:
+        if re.search(r"(?im)^VERSION\b", definition.text):
+            reason = "VERSION is deprecated and has no effect"
+            self.tell_at("warning", reason, definition.path.name, r"(?i)^VERSION\b")
 
     # Pipes
 
     def pipe(self, pipe: Pipe, workspace: Workspace) -> None:
+        self.version(pipe)
         try:
             endpoint = Endpoint(pipe, workspace)
-        except DefinitionError:
+        except DefinitionError as mistake:
             self.templates(pipe)
+            self.mistake(mistake)
             return
         errors = list(self.compiled(endpoint))
         if errors:

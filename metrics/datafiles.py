@@ -99,44 +99,59 @@ class Project:
     pipes: Mapping[str, Pipe]
 
 
-# The commands of the two formats. A command not in its set is refused by name.
-_COMMON: Final = frozenset(("DESCRIPTION", "TOKEN", "TAGS", "VERSION"))
 _LEGACY_KEYS: Final = ("PARTITION_KEY", "SORTING_KEY", "PRIMARY_KEY", "SAMPLING_KEY", "TTL")
 _ENGINE_KEYS: Final = (*_LEGACY_KEYS, "SETTINGS", "VER", "IS_DELETED", "COLUMNS", "SIGN", "VERSION")
+_ENGINE_COMMANDS: Final = ("ENGINE", *(f"ENGINE_{key}" for key in _ENGINE_KEYS))
+
+# The options of each TYPE, with the values that it takes.
+_ANY: Final = re.compile(r"(?s).*")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPTIONS: Final[Mapping[str, dict[str, re.Pattern[str]]]] = {
+    "endpoint": {},
+    "standard": {},
+    # older files tell the engine of the target beside the materialized node; the target's own file decides
+    "materialized": {
+        "DATASOURCE": _NAME, "DEPLOYMENT_METHOD": re.compile("(?i)alter"), **dict.fromkeys(_ENGINE_COMMANDS, _ANY)
+    },
+    "copy": {
+        "TARGET_DATASOURCE": _NAME,
+        "COPY_SCHEDULE": re.compile(r"@on-demand|\S+( +\S+){4}"),
+        "COPY_MODE": re.compile("(?i)append|replace"),
+        "ON_DEMAND_COMPUTE": re.compile("(?i)true|false"),
+    },
+    "sink": dict.fromkeys(
+        ("EXPORT_CONNECTION_NAME", "EXPORT_SCHEDULE", "EXPORT_BUCKET_URI", "EXPORT_FILE_TEMPLATE", "EXPORT_FORMAT",
+         "EXPORT_COMPRESSION", "EXPORT_WRITE_STRATEGY", "EXPORT_KAFKA_TOPIC"), _ANY
+    ),
+}  # fmt: skip
+_NEEDED: Final = {"materialized": "DATASOURCE", "copy": "TARGET_DATASOURCE", "sink": "EXPORT_CONNECTION_NAME"}
+
+# The commands of the two formats. A command not in its set is refused by name.
+_COMMON: Final = frozenset(("DESCRIPTION", "TOKEN", "TAGS", "VERSION"))
 _KNOWN: Final = {
     "datasource": _COMMON
-    | {"SCHEMA", "ENGINE", "INDEXES", "SHARED_WITH", "FORWARD_QUERY", "BACKFILL", "SOURCE", *_LEGACY_KEYS}
-    | {f"ENGINE_{key}" for key in _ENGINE_KEYS},
-    "pipe": _COMMON
-    | {"NODE", "SQL", "TYPE", "DATASOURCE", "DEPLOYMENT_METHOD", "TARGET_DATASOURCE"}
-    | {"COPY_SCHEDULE", "COPY_MODE", "ON_DEMAND_COMPUTE"}
-    # older files tell the engine of the target beside the materialized node; the target's own file decides
-    | {"ENGINE", *(f"ENGINE_{key}" for key in _ENGINE_KEYS)},
+    | {"SCHEMA", "INDEXES", "SHARED_WITH", "FORWARD_QUERY", "BACKFILL", "SOURCE", *_LEGACY_KEYS, *_ENGINE_COMMANDS},
+    "pipe": _COMMON | {"NODE", "SQL", "TYPE"} | {name for options in _OPTIONS.values() for name in options},
 }
-_PREFIXES: Final = {"datasource": ("KAFKA_", "IMPORT_", "PG_", "S3_", "GCS_"), "pipe": ("EXPORT_",)}
+CONNECTORS: Final = ("KAFKA_", "IMPORT_", "PG_", "S3_", "GCS_")
 _HINTS: Final = {"SETTINGS": ", use ENGINE_SETTINGS", "INCLUDE": ", put the lines into this file"}
 _BLOCK_ONLY: Final = frozenset(("SCHEMA", "SQL"))
 _LINE_ONLY: Final = frozenset(("NODE", "TYPE", "TOKEN", "ENGINE"))
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A column made by a query over a JOIN is named with its table: `orders.id`.
 _COLUMN_NAME: Final = re.compile(rf"{_NAME.pattern}(?:\.{_NAME.pattern})*")
+_TOKEN_NAME: Final = re.compile(r"[\w.@ -]{1,100}")
 
-_ENGINES: Final = {
-    "MergeTree": (),
-    "ReplacingMergeTree": (),
-    "SummingMergeTree": (),
-    "AggregatingMergeTree": (),
-    "CollapsingMergeTree": ("ENGINE_SIGN",),
-    "VersionedCollapsingMergeTree": ("ENGINE_SIGN", "ENGINE_VERSION"),
-    "Null": (),
+# The options of each engine that name columns: those that it needs, and those that it may have.
+_ENGINES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "MergeTree": ((), ()),
+    "ReplacingMergeTree": ((), ("ENGINE_VER", "ENGINE_IS_DELETED")),
+    "SummingMergeTree": ((), ("ENGINE_COLUMNS",)),
+    "AggregatingMergeTree": ((), ()),
+    "CollapsingMergeTree": (("ENGINE_SIGN",), ()),
+    "VersionedCollapsingMergeTree": (("ENGINE_SIGN", "ENGINE_VERSION"), ()),
+    "Null": ((), ()),
 }
-_KINDS: Final = {
-    "endpoint": (),
-    "materialized": ("DATASOURCE",),
-    "copy": ("TARGET_DATASOURCE",),
-    "sink": (),
-    "standard": (),
-}
+_ENGINE_COLUMNS: Final = ("ENGINE_VER", "ENGINE_IS_DELETED", "ENGINE_COLUMNS", "ENGINE_SIGN", "ENGINE_VERSION")
 
 
 def load_folder(folder: Path) -> Project:
@@ -185,7 +200,7 @@ def definition_files(folder: Path) -> list[Path]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DefinitionError(f"cannot be read as UTF-8 text: {error}", file=_shown(path)) from None
 
@@ -222,7 +237,9 @@ class _Lexer:
     def __init__(self, text: str, path: Path, kind: str) -> None:
         self.file = _shown(path)
         self.kind = kind
-        self.lines = textwrap.dedent(text.removeprefix("\ufeff").replace("\r\n", "\n")).split("\n")
+        self.lines = textwrap.dedent(text.replace("\r\n", "\n")).split("\n")
+        if text.startswith("\ufeff"):
+            raise self.error("the file starts with a byte order mark; save it as UTF-8 without one", 1)
 
     def commands(self) -> list[_Command]:
         found: list[_Command] = []
@@ -257,7 +274,7 @@ class _Lexer:
         return _Command(name, value, number, len(word) + 2)
 
     def is_known(self, name: str) -> bool:
-        return name in _KNOWN[self.kind] or name.startswith(_PREFIXES[self.kind])
+        return name in _KNOWN[self.kind] or (self.kind == "datasource" and name.startswith(CONNECTORS))
 
     def block_end(self, block: str, start: int) -> int:
         for number in range(start, len(self.lines)):
@@ -329,6 +346,9 @@ def _grant(lexer: _Lexer, command: _Command, permissions: tuple[str, ...]) -> To
         words = []
     if len(words) != 2 or words[1].upper() not in permissions:
         raise lexer.error(f"TOKEN expects a name and {' or '.join(permissions)}", command.line, command.column)
+    if not _TOKEN_NAME.fullmatch(words[0]):
+        reason = "the name of a token has up to 100 letters, digits, . _ @ - or blanks"
+        raise lexer.error(reason, command.line, command.column)
     return TokenGrant(words[0], words[1].upper())
 
 
@@ -386,9 +406,7 @@ def _engine(lexer: _Lexer, values: Mapping[str, _Command], columns: set[str]) ->
         name, line = _unquoted(values["ENGINE"].value), values["ENGINE"].line
     if name not in _ENGINES:
         raise lexer.error(f"expected an engine out of {', '.join(_ENGINES)}, found {name!r}", line)
-    for needed in _ENGINES[name]:
-        if needed not in values:
-            raise lexer.error(f"the engine {name} needs {needed}", line)
+    _check_engine_columns(lexer, values, columns, name, line)
     return Engine(
         name=name,
         partition_key=_option(values, "PARTITION_KEY"),
@@ -402,6 +420,26 @@ def _engine(lexer: _Lexer, values: Mapping[str, _Command], columns: set[str]) ->
             and command.name.removeprefix("ENGINE_") not in ("PARTITION_KEY", "SORTING_KEY", "PRIMARY_KEY", "TTL")
         },
     )
+
+
+def _check_engine_columns(
+    lexer: _Lexer, values: Mapping[str, _Command], columns: set[str], engine: str, line: int
+) -> None:
+    needed, possible = _ENGINES[engine]
+    for option in needed:
+        if option not in values:
+            raise lexer.error(f"the engine {engine} needs {option}", line)
+    for option in (option for option in _ENGINE_COLUMNS if option in values):
+        if option not in (*needed, *possible):
+            raise lexer.error(f"{option} is no option of the engine {engine}", values[option].line)
+        for column in _names(_unquoted(values[option].value)):
+            if column not in columns:
+                raise lexer.error(f"{option} names {column}, which is no column of the SCHEMA", values[option].line)
+
+
+def _names(text: str) -> list[str]:
+    """The names in a list such as `a, b`, in parentheses or not."""
+    return [name.strip().strip("`") for name in text.strip("()").split(",") if name.strip()]
 
 
 def _option(values: Mapping[str, _Command], name: str) -> str:
@@ -672,8 +710,8 @@ def _published(lexer: _Lexer, bodies: list[list[_Command]], nodes: tuple[Node, .
     for body, node in zip(bodies, nodes, strict=True):
         for command in (command for command in body if command.name == "TYPE"):
             kind = _unquoted(command.value).lower()
-            if kind not in _KINDS:
-                raise lexer.error(f"TYPE expects one of {', '.join(_KINDS)}, found {command.value!r}", command.line)
+            if kind not in _OPTIONS:
+                raise lexer.error(f"TYPE expects one of {', '.join(_OPTIONS)}, found {command.value!r}", command.line)
             if kind != "standard" and found:
                 raise lexer.error(f"the node {found[0][0]} is published already; a pipe has one TYPE", command.line)
             found += [(node.name, kind)] if kind != "standard" else []
@@ -682,9 +720,21 @@ def _published(lexer: _Lexer, bodies: list[list[_Command]], nodes: tuple[Node, .
 
 def _pipe_options(lexer: _Lexer, commands: list[_Command], kind: str) -> dict[str, str]:
     taken = _COMMON | {"NODE", "SQL", "TYPE"}
-    options = {command.name: _described(command) for command in commands if command.name not in taken}
-    for needed in _KINDS[kind]:
-        if needed not in options:
-            line = next(command.line for command in commands if command.name == "TYPE")
-            raise lexer.error(f"TYPE {kind} needs {needed}", line)
+    options: dict[str, str] = {}
+    for command in (command for command in commands if command.name not in taken):
+        options[command.name] = _pipe_option(lexer, command, kind)
+    needed = _NEEDED.get(kind)
+    if needed and needed not in options:
+        line = next(command.line for command in commands if command.name == "TYPE")
+        raise lexer.error(f"TYPE {kind} needs {needed}", line)
     return options
+
+
+def _pipe_option(lexer: _Lexer, command: _Command, kind: str) -> str:
+    value = _described(command)
+    if command.name not in _OPTIONS[kind]:
+        owner = next(other for other, options in _OPTIONS.items() if command.name in options)
+        raise lexer.error(f"{command.name} is an option of TYPE {owner}; this pipe is {kind}", command.line)
+    if not _OPTIONS[kind][command.name].fullmatch(value):
+        raise lexer.error(f"{command.name} cannot be {value!r}", command.line, command.column)
+    return value

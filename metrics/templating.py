@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partialmethod
+from types import NoneType
 from typing import Any, Final, NoReturn
 from zoneinfo import available_timezones
 
@@ -37,6 +38,13 @@ _BOUND_AS: Final = {
     "Float": "Float64",
     "Boolean": "UInt8",
 }
+
+
+# What a template may use up: far more than any needs, and little enough that none can hold the server.
+_MOST_NESTED: Final = 60
+_MOST_ROUNDS: Final = 10_000
+_MOST_CHARACTERS: Final = 10_000_000
+_LARGEST_NUMBER: Final = 2**256
 
 
 class CustomError(PerchError):
@@ -183,6 +191,7 @@ class _Parser:
         self.first_line = line
         self.tags = list(self.scan())
         self.position = 0
+        self.depth = 0
 
     def error(self, message: str, line: int) -> DefinitionError:
         return DefinitionError(f"Template Syntax Error: {message}", file=self.file, line=line)
@@ -256,15 +265,21 @@ class _Parser:
     def statement(self, tag: _Tag, lines: int) -> _Part:
         word = _first_word(tag.body)
         rest = tag.body.strip()[len(word) :]
-        if word == "if":
-            return self.conditional(tag, rest, lines)
-        if word == "for":
-            return self.loop(tag, lines)
+        if word in ("if", "for"):
+            return self.nested(tag, word, rest, lines)
         if word == "set":
             return self.assignment(tag, rest, lines)
         if word == "comment":
             return _Part("text", "\n" * lines)
         raise self.error(f"expected if, elif, else, for, set or end in {{% %}}, found {word!r}", tag.line)
+
+    def nested(self, tag: _Tag, word: str, rest: str, lines: int) -> _Part:
+        self.depth += 1
+        if self.depth > _MOST_NESTED:
+            raise self.error(f"{{% if %}} and {{% for %}} stand in each other more than {_MOST_NESTED} deep", tag.line)
+        part = self.conditional(tag, rest, lines) if word == "if" else self.loop(tag, lines)
+        self.depth -= 1
+        return part
 
     def conditional(self, tag: _Tag, rest: str, lines: int) -> _Part:
         branches: list[tuple[ast.expr | None, list[_Part]]] = []
@@ -315,7 +330,7 @@ class _Parser:
             return ast.parse(_one_line(text), mode=mode)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "too deep"
-            raise self.error(f"cannot read {text!r}: {reason}", line) from None
+            raise self.error(f"cannot read {_shown(text)!r}: {reason}", line) from None
 
     def check_target(self, target: ast.expr, line: int) -> None:
         names = target.elts if isinstance(target, ast.Tuple) else [target]
@@ -324,13 +339,19 @@ class _Parser:
 
     def check(self, expression: ast.expr, line: int) -> None:
         """Refuse whatever is not on the lists, wherever it stands in the expression."""
+        if _is_deep(expression):
+            raise self.error(f"an expression is nested more than {_MOST_NESTED} deep", line)
+        called = {id(node.func) for node in ast.walk(expression) if isinstance(node, ast.Call)}
         for node in ast.walk(expression):
             if not isinstance(node, _ALLOWED):
                 raise self.error(f"{ast.unparse(expression)}: {type(node).__name__} is not allowed", line)
             if isinstance(node, ast.Call):
                 self.check_call(node, line)
-            elif isinstance(node, ast.Attribute) and node.attr not in _METHODS:
-                raise self.error(f".{node.attr} is not allowed, only {', '.join(sorted(_METHODS))}", line)
+            elif isinstance(node, ast.Attribute) and (node.attr not in _METHODS or id(node) not in called):
+                listed = ", ".join(f"{name}()" for name in sorted(_METHODS))
+                raise self.error(f".{node.attr} is not allowed, only {listed}", line)
+            elif isinstance(node, ast.Constant) and not isinstance(node.value, (str, int, float, NoneType)):
+                raise self.error(f"{ast.unparse(node)} is not allowed, only texts and numbers", line)
             elif isinstance(node, ast.Name) and node.id.startswith("__"):
                 raise self.error(f"the name {node.id} is not allowed", line)
 
@@ -345,6 +366,26 @@ class _Parser:
         takes_name = name in _SCALARS or name in _TAKES_PARAMETER
         if takes_name and not call.args:
             raise self.error(f"{name}() expects the name of a parameter", line)
+        least, most = (1, 2) if name in _SCALARS else _ARGUMENTS[name]
+        if not least <= len(call.args) <= most:
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            raise self.error(f"{name}() takes {wanted} values without a keyword, found {len(call.args)}", line)
+        if name == "columns" and not isinstance(_given(call, 2, "fn"), (ast.Constant, NoneType)):
+            raise self.error("the function of columns() is a literal name", line)
+
+
+def _is_deep(expression: ast.expr) -> bool:
+    level: list[ast.AST] = [expression]
+    for _ in range(_MOST_NESTED):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
+
+
+def _given(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    """The expression that a call gives at a position or under a keyword."""
+    if len(call.args) > position:
+        return call.args[position]
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
 def _first_word(body: str) -> str:
@@ -664,6 +705,7 @@ class _Run:
         self.hints: dict[str, str] = {}
         self.missing: list[str] = []
         self.bound: dict[str, str] = {}
+        self.rounds = 0
         self.scope: dict[str, Any] = {parameter.name: self.given(parameter) for parameter in parameters}
 
     def given(self, parameter: Parameter) -> Any:
@@ -692,7 +734,10 @@ class _Run:
         value = self.evaluate(part.expression)
         if value is None:
             raise BadRequest(f'Template Syntax Error: expression "{ast.unparse(part.expression)}" evaluated to null')
-        self.sql.append(self.write(value))
+        try:
+            self.sql.append(self.write(value))
+        except ValueError:
+            raise BadRequest(f"Template Syntax Error: {ast.unparse(part.expression)} is no value of SQL") from None
 
     def part_set(self, part: _Part) -> None:
         assert part.expression is not None
@@ -703,6 +748,9 @@ class _Run:
         assert part.expression is not None
         assert part.target is not None
         for item in self.items(part.expression):
+            self.rounds += 1
+            if self.rounds > _MOST_ROUNDS:
+                raise BadRequest(f"Template Syntax Error: the loops of a template take over {_MOST_ROUNDS:,} rounds")
             self.assign(part.target, item)
             self.parts(part.branches[0][1])
 
@@ -722,6 +770,8 @@ class _Run:
 
     def items(self, expression: ast.expr) -> list[Any]:
         value = _raw(self.evaluate(expression))
+        if isinstance(value, _Missing):
+            raise BadRequest(_required_text([value.parameter]))
         if isinstance(value, (list, tuple, dict)):
             return list(value)
         raise BadRequest(f"Template Syntax Error: {ast.unparse(expression)} is not a list")
@@ -811,12 +861,12 @@ class _Run:
         left, right = self.raw(node.left), self.raw(node.right)
         numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
         if isinstance(node.op, ast.Add) and (numbers or (type(left) is type(right) and isinstance(left, (str, list)))):
-            return left + right
+            return _held(left + right)
         if not numbers:
             raise TypeError("arithmetic needs numbers")
         if isinstance(node.op, ast.Sub):
-            return left - right
-        return left * right if isinstance(node.op, ast.Mult) else left % right
+            return _held(left - right)
+        return _held(left * right) if isinstance(node.op, ast.Mult) else left % right
 
     def visit_Compare(self, node: ast.Compare) -> bool:  # noqa: N802
         left = self.raw(node.left)
@@ -850,7 +900,12 @@ class _Run:
         allowed = {"get"} if isinstance(owner, dict) else _TEXT_METHODS if isinstance(owner, str) else ()
         if function.attr not in allowed or node.keywords:
             raise TypeError(f"there is no .{function.attr}() here")
-        return getattr(owner, function.attr)(*(self.raw(argument) for argument in node.args))
+        given = [self.raw(argument) for argument in node.args]
+        if function.attr == "replace" and len(given) == 2:
+            _hold(len(owner) + owner.count(given[0]) * len(given[1]))
+        if function.attr == "join" and len(given) == 1:
+            _hold(sum(len(owner) + len(text) for text in given[0]))
+        return getattr(owner, function.attr)(*given)
 
     # functions of the language; each takes the call itself, since some need the name of a parameter, not its value
 
@@ -931,8 +986,8 @@ class _Run:
         if value is None:
             return _Missing(parameter or ast.unparse(node))
         function = self.argument(node, 2, "fn")
-        if function is not None and not (isinstance(node.args[-1], ast.Constant) and _IDENTIFIER.fullmatch(function)):
-            raise BadRequest("Template Syntax Error: the function of columns() is a literal name")
+        if function is not None and not _IDENTIFIER.fullmatch(str(function)):
+            raise BadRequest(f"Template Syntax Error: {function!r} is no name of a function for columns()")
         names = [_quoted(str(name).strip(), self.is_column, "column", parameter) for name in _as_list(value)]
         return _Sql(",".join(f"{function}({name}) as {name}" if function else name for name in names))
 
@@ -949,9 +1004,9 @@ class _Run:
         return _Sql(" and ".join(filter(None, conditions)) or "1")
 
     def condition(self, keyword: ast.keyword) -> str:
-        name, _, operator = str(keyword.arg).partition("__")
-        if operator not in _OPERATORS:
-            raise BadRequest(f"Template Syntax Error: sql_and() does not know the operator {operator}")
+        name, _, operator = str(keyword.arg).rpartition("__")
+        if not name or operator not in _OPERATORS:
+            name, operator = str(keyword.arg), ""
         value = self.evaluate(keyword.value)
         if value is None or isinstance(value, _Missing):
             return ""
@@ -968,22 +1023,18 @@ class _Run:
         items = self.items(node.args[0])
         return [(position == len(items) - 1, item) for position, item in enumerate(items)]
 
-    def call_day_diff(self, node: ast.Call) -> int:
-        return abs((self.moment(node, 1) - self.moment(node, 0)).days)
+    def call_date_diff_in_seconds(self, node: ast.Call, unit: int = 1) -> int | None:
+        try:
+            apart = self.moment(node, 1) - self.moment(node, 0)
+        except BadRequest:
+            if self.argument(node, 4, "none_if_error"):
+                return None
+            raise
+        return int(abs(apart).total_seconds()) // unit
 
-    call_date_diff_in_days = call_day_diff
-
-    def call_date_diff_in_hours(self, node: ast.Call) -> int:
-        return self.seconds(node) // 3600
-
-    def call_date_diff_in_minutes(self, node: ast.Call) -> int:
-        return self.seconds(node) // 60
-
-    def call_date_diff_in_seconds(self, node: ast.Call) -> int:
-        return self.seconds(node)
-
-    def seconds(self, node: ast.Call) -> int:
-        return abs(int((self.moment(node, 1) - self.moment(node, 0)).total_seconds()))
+    call_date_diff_in_minutes = partialmethod(call_date_diff_in_seconds, unit=60)
+    call_date_diff_in_hours = partialmethod(call_date_diff_in_seconds, unit=3600)
+    call_day_diff = call_date_diff_in_days = partialmethod(call_date_diff_in_seconds, unit=86400)
 
     def moment(self, node: ast.Call, position: int) -> datetime:
         value = self.raw(node.args[position])
@@ -1018,7 +1069,10 @@ class _Run:
     def secret(self, node: ast.Call) -> Any:
         default = self.argument(node, 1, "default")
         if default is None:
-            raise BadRequest(f"Template Syntax Error: the secret {self.argument(node, 0)} is not set")
+            name = self.argument(node, 0)
+            raise BadRequest(
+                f"Template Syntax Error: the secret {name} has no value: none are kept here, so give a default"
+            )
         return default
 
     call_tb_secret = call_tb_var = secret
@@ -1050,6 +1104,16 @@ _FUNCTIONS: Final = frozenset(name.removeprefix("call_") for name in vars(_Run) 
 _TAKES_PARAMETER: Final = frozenset(
     ("defined", "Array", "column", "columns", "symbol", "table", "TABLE", "split_to_array", "JSON")
 )
+_ARGUMENTS: Final = {
+    "defined": (1, 1), "Array": (1, 3), "column": (1, 2), "columns": (1, 3), "symbol": (1, 2), "table": (1, 2),
+    "TABLE": (1, 2), "error": (1, 1), "custom_error": (1, 2), "sql_and": (0, 0), "split_to_array": (1, 3),
+    "enumerate_with_last": (1, 1), "day_diff": (2, 5), "date_diff_in_days": (2, 5), "date_diff_in_hours": (2, 5),
+    "date_diff_in_minutes": (2, 5), "date_diff_in_seconds": (2, 5), "JSON": (1, 2), "sql_unescape": (1, 2),
+    "cache_ttl": (1, 1), "max_threads": (1, 1), "backend_hint": (1, 1), "activate": (1, 1), "disable": (1, 1),
+    "tb_secret": (1, 2), "tb_var": (1, 2), "len": (1, 1), "list": (0, 1), "min": (1, 20), "max": (1, 20), "int": (1, 1),
+    "float": (1, 1),
+}  # fmt: skip
+"""How many values each function takes without a keyword, at least and at most."""
 _OPERATORS: Final = {
     "": "=",
     "in": "in",
@@ -1071,6 +1135,20 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Is: lambda left, right: left is right,
     ast.IsNot: lambda left, right: left is not right,
 }
+
+
+def _hold(size: int) -> None:
+    if size > _MOST_CHARACTERS:
+        raise ValueError(f"over {_MOST_CHARACTERS:,} characters")
+
+
+def _held(value: Any) -> Any:
+    """A computed value that is not too large to be kept."""
+    if isinstance(value, (str, list)):
+        _hold(len(value))
+    elif abs(value) >= _LARGEST_NUMBER:
+        raise ValueError("the number is too large")
+    return value
 
 
 def _raw(value: Any) -> Any:

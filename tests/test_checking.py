@@ -118,3 +118,15 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "none")])
     assert done.exit_code == 1
     assert "does not exist" in done.stderr
+
+
+def test_what_has_no_effect_is_a_warning(tmp_path: Path) -> None:
+    files = {
+        "old.datasource": "VERSION 2\nSHARED_WITH other\n" + EVENTS,
+        "old_answers.pipe": "VERSION 1\n" + pipe("SELECT count() AS calls FROM old"),
+    }
+    code, _, told = check(tmp_path, files)
+    assert code == 0
+    wanted = (("old.datasource:1", "VERSION"), ("old.datasource:2", "SHARED_WITH"), ("old_answers.pipe:1", "VERSION"))
+    for place, says in wanted:
+        assert re.search(rf"{place}:1: warning: {says} .*has no effect", told), told

@@ -72,7 +72,7 @@ def test_a_pipe() -> None:
     assert endpoint.nodes[0].sql.endswith("GROUP BY model_name")
 
 
-@pytest.mark.parametrize("before", ["\n", "\n\n", "    \n", "\t\n\n", "\ufeff", "# a comment\n"])
+@pytest.mark.parametrize("before", ["\n", "\n\n", "    \n", "\t\n\n", "# a comment\n"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_blank_first_lines_and_line_ends(before: str, line_end: str) -> None:
     assert datasource((before + SOURCE).replace("\n", line_end)).columns[3].name == "success"
@@ -191,6 +191,15 @@ def test_a_pipe_without_a_type_publishes_its_last_node() -> None:
         ("DESCRIPTION x\n  y\n", ":2: expected a command at the start of the line"),
         ("SCHEMA >\n  a UInt8\nENGINE TinyLog\n", ":3: expected an engine out of MergeTree"),
         ("SCHEMA >\n  a UInt8\nENGINE CollapsingMergeTree\n", "needs ENGINE_SIGN"),
+        ("SCHEMA >\n  a UInt8\nENGINE VersionedCollapsingMergeTree\nENGINE_SIGN a\n", "needs ENGINE_VERSION"),
+        (
+            "SCHEMA >\n  a UInt8\nENGINE MergeTree\nENGINE_VER a\n",
+            ":4: ENGINE_VER is no option of the engine MergeTree",
+        ),
+        ("SCHEMA >\n  a UInt8\nENGINE SummingMergeTree\nENGINE_COLUMNS a, b\n", "names b, which is no column"),
+        ("SCHEMA >\n  a UInt8\nTOKEN 'a/b' READ\n", ":3:7: the name of a token has"),
+        ("\ufeffSCHEMA >\n  a UInt8\n", ":1: the file starts with a byte order mark"),
+        ("SCHEMA >\n  a UInt8\nINCLUDE x\n", ":3: INCLUDE is not a valid option in datasource files, put the lines"),
         ('SCHEMA >\n  a UInt8\nENGINE_SORTING_KEY "a, b"\n', ":3: SORTING_KEY names b, which is no column"),
         ("SCHEMA >\n  a UInt8\nENGINE_SORTING_KEY toDate(b)\n", "SORTING_KEY names b"),
         ("SCHEMA >\n  a UInt8\nSETTINGS x\n", "use ENGINE_SETTINGS"),
@@ -220,6 +229,21 @@ def test_mistakes_in_a_data_source(text: str, message: str) -> None:
         ("NODE a\nSQL >\n  SELECT 1\nTYPE endpont\n", ":4: TYPE expects one of endpoint"),
         ("NODE a\nSQL >\n  SELECT 1\nTYPE endpoint\nNODE b\nSQL >\n  SELECT 1\nTYPE copy\n", "published already"),
         ("NODE a\nSQL >\n  SELECT 1\nTYPE materialized\n", ":4: TYPE materialized needs DATASOURCE"),
+        ("NODE a\nSQL >\n  SELECT 1\nTYPE copy\n", ":4: TYPE copy needs TARGET_DATASOURCE"),
+        ("NODE a\nSQL >\n  SELECT 1\nTYPE sink\n", ":4: TYPE sink needs EXPORT_CONNECTION_NAME"),
+        (
+            "NODE a\nSQL >\n  SELECT 1\nTYPE endpoint\nDATASOURCE t\n",
+            ":5: DATASOURCE is an option of TYPE materialized",
+        ),
+        ("NODE a\nSQL >\n  SELECT 1\nCOPY_MODE append\n", "COPY_MODE is an option of TYPE copy; this pipe is standard"),
+        (
+            "NODE a\nSQL >\n  SELECT 1\nTYPE copy\nTARGET_DATASOURCE t\nCOPY_SCHEDULE daily\n",
+            ":6:15: COPY_SCHEDULE cannot be 'daily'",
+        ),
+        ("NODE a\nSQL >\n  SELECT 1\nTYPE copy\nTARGET_DATASOURCE t\nCOPY_MODE merge\n", "COPY_MODE cannot be 'merge'"),
+        ("NODE a\nSQL >\n  SELECT 1\nTYPE sink\nEXPORT_TO x\n", ":5: EXPORT_TO is not a valid option in pipe files"),
+        ("\ufeffNODE a\n", ":1: the file starts with a byte order mark"),
+        ("SETTINGS x\n", "SETTINGS is not a valid option in pipe files"),
         ("NODE a\nNODE >\n", "NODE expects its value on the same line"),
         ("NODE a\nTOKEN x APPEND\nSQL >\n  SELECT 1\n", "TOKEN expects a name and READ"),
         ("INCLUDE x\n", "INCLUDE is not a valid option in pipe files, put the lines"),
@@ -253,3 +277,13 @@ def test_mistakes_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "usage.pipe").write_bytes(b"\xff\xfe")
     with pytest.raises(DefinitionError, match="cannot be read as UTF-8"):
         load_folder(tmp_path)
+
+
+def test_every_option_of_a_type() -> None:
+    materialized = pipe("NODE a\nSQL >\n  SELECT 1\nTYPE materialized\nDATASOURCE t\nDEPLOYMENT_METHOD alter\n")
+    assert materialized.options == {"DATASOURCE": "t", "DEPLOYMENT_METHOD": "alter"}
+    copy = pipe(
+        'NODE a\nSQL >\n  SELECT 1\ntype copy\nTARGET_DATASOURCE "t"\nCOPY_SCHEDULE "0 * * * *"\nCOPY_MODE replace\n'
+        "ON_DEMAND_COMPUTE true\n"
+    )
+    assert (copy.kind, copy.options["COPY_SCHEDULE"], copy.options["TARGET_DATASOURCE"]) == ("copy", "0 * * * *", "t")

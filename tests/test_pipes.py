@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from metrics.checking import check
 from metrics.errors import DefinitionError
-from metrics.pipes import problems
 from tests.conftest import Json, Perch
 
 SOURCE = """\
@@ -195,13 +195,15 @@ DOUBLING = "NODE n0\nSQL >\n    SELECT 1 AS i\n" + "".join(
         ),
         (
             {"a": node("SELECT cost FROM calls", "TYPE copy\nTARGET_DATASOURCE daily")},
-            "a.pipe:3: the data source daily has no column cost",
+            "a.pipe:3:12: the data source daily has no column cost",
         ),
         ({"a": node("SELECT 1 AS x", "TYPE materialized\nDATASOURCE none")}, "names none, which is no data source"),
     ],
 )  # fmt: skip
 def test_what_is_refused_when_it_is_loaded(tmp_path: Path, pipes: dict[str, str], message: str) -> None:
-    found = problems(write(tmp_path / "project", **pipes))
+    problems = check(write(tmp_path / "project", **pipes)).of("error")
+    found = [":".join(str(part) for part in (each.path.name, each.line, each.column, " " + each.message) if part)
+             for each in problems]  # fmt: skip
     assert any(message in sentence for sentence in found), found
 
 

@@ -94,12 +94,42 @@ def test_values(call: str, request_value: object, expected: str, value: object) 
         ("x", None, 'expression "x" evaluated to null'),
         ("x + 1", "a", "arithmetic needs numbers"),
         ("x > 1", "a", "not supported between"),
+        ("tb_secret('key')", None, "the secret key has no value: none are kept here, so give a default"),
+        ("day_diff(x, '2026-01-01')", "soon", "'soon' is no date (x)"),
+        ("JSON(x)", "{", "Error validating '{' to type JSON in the parameter x"),
+        ("[x, None]", "a", "[x, None] is no value of SQL"),
+        ("x.replace('', x).replace('', x)", "a" * 9999, "over 10,000,000 characters"),
+        ("x.join(list(x))", "a" * 9999, "over 10,000,000 characters"),
+        (f"{2**200} * {2**200}", None, "the number is too large"),
+        ("error('no')", None, "no"),
+        ("error({'code': 7})", None, '{"code": 7}'),
     ],
 )
 def test_bad_values(call: str, request_value: object, message: str) -> None:
     request = {} if request_value is None else {"x": request_value}
     with pytest.raises(BadRequest) as caught:
         render(f"SELECT {{{{ {call} }}}}", request)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "message"),
+    [
+        ("{% for i in Array(x) %}{% end %}", None, "Required parameter is not defined. Check the parameters x."),
+        ("{% for i in x %}{% end %}", "abc", "x is not a list"),
+        ("{% for a, b in [1] %}{% end %}", None, "cannot unpack into (a, b)"),
+        ("{% for i in split_to_array(x) %}{% end %}", "," * 10_000, "the loops of a template take over 10,000 rounds"),
+        ("{% for i in JSON(x) %}{% for j in JSON(x) %}{% end %}{% end %}", str([1] * 500), "10,000 rounds"),
+        ("{% set s = 'a' * 5 %}", None, "arithmetic needs numbers"),
+        (
+            "{% set s = x %}{% for i in split_to_array(y, '1,2,3,4,5,6,7,8,9,10,11,12') %}{% set s = s + s %}{% end %}",
+            "a" * 9999, "over 10,000,000 characters",
+        ),
+    ],
+)  # fmt: skip
+def test_what_stops_a_rendering(sql: str, value: str | None, message: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        render(sql, {} if value is None else {"x": value})
     assert message in str(caught.value)
 
 
@@ -146,6 +176,7 @@ def test_a_parameter_used_twice_is_one_value() -> None:
         ("{{column('e.model')}}", {}, "`e`.`model`"),
         ("{{columns(c, 'model,provider')}}", {}, "`model`,`provider`"),
         ("{{columns(c, 'model', 'sum')}}", {}, "sum(`model`) as `model`"),
+        ("{{columns(c, 'model', fn='sum')}}", {}, "sum(`model`) as `model`"),
         ("{{symbol(c)}}", {"c": "provider"}, "`provider`"),
         ("{{table('llm_events')}}", {}, "`llm_events`"),
         ("total AS t ORDER BY {{column(c)}}", {"c": "t"}, "total AS t ORDER BY `t`"),
@@ -156,7 +187,19 @@ def test_a_parameter_used_twice_is_one_value() -> None:
         ("{% if day_diff('2026-01-01', '2026-01-31') == 30 %}A{% end %}", {}, "A"),
         ("{% if date_diff_in_hours('2026-01-01 00:00:00', '2026-01-01 05:30:00') == 5 %}A{% end %}", {}, "A"),
         ("{% if len(Array(x, 'String')) == 2 and max(1, 2) == 2 %}A{% end %}", {"x": "a,b"}, "A"),
-        ("A{{max_threads(2)}}{{backend_hint('x')}}", {}, "A"),
+        ("{% if date_diff_in_days('2026-01-02 00:00:00', '2026-01-01 12:00:00') == 0 %}A{% end %}", {}, "A"),
+        ("{% if date_diff_in_minutes('2026-01-01T00:02:59', '2026-01-01 00:00:00') == 2 %}A{% end %}", {}, "A"),
+        ("{% if date_diff_in_seconds('01/02/2026', '02/02/2026', '%d/%m/%Y') == 86400 %}A{% end %}", {}, "A"),
+        ("{% if date_diff_in_days(x, 'now', none_if_error=True) is None %}A{% end %}", {"x": "1"}, "A"),
+        ("{% for a, b in [(1, 'x'), (2, 'y')] %}{% if a == 2 and b == 'y' %}A{% end %}{% end %}", {}, "A"),
+        ("{% for k in JSON(x) %}{% if k == 'b' %}A{% end %}{% end %}", {"x": '{"a": 1, "b": 2}'}, "A"),
+        ("{% for i in Array(x, 'Int32') %}{{column('model')}}{% end %}", {"x": "1,2"}, "`model``model`"),
+        ("{% if split_to_array(x, separator='|')[1] == 'b' %}A{% end %}", {"x": "a|b"}, "A"),
+        ("{% if split_to_array(x, 'p,q') == ['p', 'q'] %}A{% end %}", {}, "A"),
+        ("{% if sql_unescape(x, '%') == '50%' %}A{% end %}", {"x": "50%"}, "A"),
+        ("{% if tb_secret('s', 'd') == 'd' and tb_var('v', default='e') == 'e' %}A{% end %}", {}, "A"),
+        ("{% if int('3') + float('0.5') == 3.5 and list(x.split(',')) == ['1', '2'] %}A{% end %}", {"x": "1,2"}, "A"),
+        ("A{{max_threads(2)}}{{backend_hint('x')}}{{activate('f')}}{{disable('g')}}", {}, "A"),
     ],
 )
 def test_statements(sql: str, request_: Mapping[str, object], expected: str) -> None:
@@ -170,6 +213,11 @@ def test_sql_and() -> None:
     assert sql == "WHERE `a` = {p0:String} and `b` in {p1:Array(String)} and `c` >= {p2:Int32}"
     assert values == {"p0": "1", "p1": ["p", "q"], "p2": 3}
     assert render("WHERE {{sql_and(a=String(x))}}")[0] == "WHERE 1"
+    every = "a__not_in=Array(y), b__gt=1, c__lt=2, d__lte=3, e__f=4"
+    assert render(f"{{{{sql_and({every})}}}}", {"y": "p"})[0] == (
+        "`a` not in {p0:Array(String)} and `b` > {p1:Int64} and `c` < {p2:Int64} and `d` <= {p3:Int64} "
+        "and `e__f` = {p4:Int64}"
+    )
 
 
 def test_hints() -> None:
@@ -228,6 +276,26 @@ def test_parameters() -> None:
         ("{{ x.__class__ }}", ".__class__ is not allowed"),
         ("{{ x.format(1) }}", ".format is not allowed"),
         ("{{ __x }}", "the name __x is not allowed"),
+        ("{{ x.split }}", ".split is not allowed, only endswith(), get(), join(), replace(), split(), startswith()"),
+        ("{{ ''.join(x).__len__() }}", ".__len__ is not allowed"),
+        ("{{ {a for a in b} }}", "SetComp is not allowed"),
+        ("{{ (a for a in b) }}", "GeneratorExp is not allowed"),
+        ("{{ [*x] }}", "Starred is not allowed"),
+        ("{{ 1 << 9 }}", "LShift is not allowed"),
+        ("{{ x @ y }}", "MatMult is not allowed"),
+        ("{{ await x }}", "Await is not allowed"),
+        ("{{ b'x' }}", "b'x' is not allowed, only texts and numbers"),
+        ("{{ ... }}", "... is not allowed"),
+        ("{% for i in range(1000000000) %}{% end %}", "range is not a function"),
+        ("{{ getattr(x, 'y') }}", "getattr is not a function"),
+        ("{{ x.get('a')('b') }}", "is not a function"),
+        ("{{ (" + "not " * 3000 + "x) }}", "too deep"),
+        ("{{ " + "(" * 300 + "x" + ")" * 300 + " }}", "cannot read"),
+        ("{{ " + "-" * 500 + "1 }}", "nested more than 60 deep"),
+        ("{% if x %}" * 3000 + "{% end %}" * 3000, "more than 60 deep"),
+        ("{{ day_diff(x) }}", "day_diff() takes 2 to 5 values without a keyword, found 1"),
+        ("{{ defined(x, y) }}", "defined() takes 1 values"),
+        ("{{ columns(c, 'a', fn=f) }}", "the function of columns() is a literal name"),
         ("{{ [a for a in b] }}", "ListComp is not allowed"),
         ("{{ lambda: 1 }}", "Lambda is not allowed"),
         ("{{ f'{x}' }}", "JoinedStr is not allowed"),
