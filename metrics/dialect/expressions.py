@@ -11,9 +11,10 @@ from typing import Final, Protocol
 from sqlglot import exp
 
 from metrics.dialect import functions
+from metrics.dialect.combinators import combined, resolve
 from metrics.dialect.rules import FLOAT64, NOTHING, NoRule, duck_type, literal_type, supertype
 from metrics.dialect.scope import Relation, Scope
-from metrics.dialect.table import Call, Function, build, find
+from metrics.dialect.table import Call, build
 from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
 from metrics.dialect.values import Value, cast, condition, literal_sql
 from metrics.errors import DefinitionError
@@ -37,8 +38,6 @@ _BINARY: Final[Mapping[type[exp.Expr], str]] = {
     exp.ILike: "ilike",
     exp.RegexpLike: "match",
 }
-_COMBINATORS: Final = ("If", "OrNull", "OrDefault", "Distinct")
-_ENGINE_COMBINATORS: Final = ("State", "Merge", "MergeState", "SimpleState", "Array", "Map", "ForEach", "Resample")
 _RENAMED: Final = {"trim": "trimBoth", "ltrim": "trimLeft", "rtrim": "trimRight"}
 
 
@@ -370,8 +369,15 @@ class Expressions:
         holds = self.value(node.expression.this)
         return self.function(node.this, node.this.expressions, node.this.args.get("params") or [], holds)
 
+    def on_respectnulls(self, node: exp.Expr) -> Value:
+        return self.function(_respecting(node), node.this.expressions, [])
+
+    def on_ignorenulls(self, node: exp.Expr) -> Value:
+        """What `any` and its kind do anyway."""
+        return self.value(node.this)
+
     def on_window(self, node: exp.Expr) -> Value:
-        inner = node.this
+        inner = _respecting(node.this)
         params = inner.expressions if inner.args.get("params") else []
         arguments = inner.args.get("params") or inner.expressions
         over = f" OVER ({self.queries.frame(node, self.scope)})"
@@ -419,7 +425,7 @@ class Expressions:
         levels: Sequence[float] = (),
     ) -> Value:
         """Compile a call by the table of functions; an aggregate's combinators are read off the end of its name."""
-        function, base, combinators = _found(name)
+        function, base, combinators = resolve(name)
         shown = f"{_RENAMED.get(name, name)}{'Distinct' if distinct else ''}"
         if params:
             shown += f"({', '.join(param.name for param in params)})"
@@ -429,46 +435,20 @@ class Expressions:
                 raise NoRule(f"{name} is no aggregate function")
             value = build(function, Call(name, arguments))
         else:
-            call = Call(base, arguments, tuple(params), distinct, levels=tuple(levels))
-            value = _combined(function, call, combinators, holds, over)
+            conditions = (holds.truth,) if holds else ()
+            call = Call(base, arguments, tuple(params), distinct, conditions, over, levels=tuple(levels))
+            value = combined(function, call, combinators)
         return value.named(f"{shown}({', '.join(''.join(each.told) or each.name for each in arguments)})")
 
 
-def _found(name: str) -> tuple[Function, str, tuple[str, ...]]:
-    """The entry of the table, the name without combinators, and the combinators from the innermost out."""
-    combinators: tuple[str, ...] = ()
-    base = name
-    while True:
-        function = find(base)
-        if function and (function.aggregate or not combinators):
-            return function, base, combinators
-        suffix = next((each for each in (*_COMBINATORS, *_ENGINE_COMBINATORS) if base.endswith(each)), None)
-        if suffix is None:
-            raise NoRule(f"the function {name} is not supported here; it needs the ClickHouse engine, if that has it")
-        base, combinators = base[: -len(suffix)], (suffix, *combinators)
-
-
-def _combined(function: Function, call: Call, combinators: Sequence[str], holds: Value | None, over: str) -> Value:
-    unsupported = [each for each in combinators if each in _ENGINE_COMBINATORS]
-    if unsupported:
-        raise NoRule(f"{call.name}{''.join(combinators)}: the combinator -{unsupported[0]} needs the ClickHouse engine")
-    conditions = [holds] if holds else []
-    if "If" in combinators:
-        if len(call) < 1:
-            raise NoRule(f"{call.name}If expects a condition as its last argument")
-        conditions.append(call.args[-1])
-        call = replace(call, args=call.args[:-1])
-    tail = "".join(f" FILTER (WHERE {' AND '.join(each.truth for each in conditions)})" for _ in conditions[:1])
-    if function.window_only and not over:
-        raise NoRule(f"{call.name} is a window function and needs OVER (...)")
-    call = replace(
-        call,
-        distinct=call.distinct or "Distinct" in combinators,
-        tail=tail + over,
-        filtered=bool(conditions),
-        or_null="OrNull" in combinators,
-    )
-    return build(function, call)
+def _respecting(node: exp.Expr) -> exp.Expr:
+    """`any(x) RESPECT NULLS` is a function of its own; `any(x) IGNORE NULLS` is `any(x)`."""
+    if isinstance(node, exp.IgnoreNulls):
+        inner: exp.Expr = node.this
+        return inner
+    if isinstance(node, exp.RespectNulls):
+        return exp.Anonymous(this=f"{node.this.this}_respect_nulls", expressions=node.this.expressions)
+    return node
 
 
 def _literal(value: object, name: str) -> Value:

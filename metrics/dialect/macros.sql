@@ -114,8 +114,6 @@ CREATE OR REPLACE MACRO ch_log2(x) AS
 CREATE OR REPLACE MACRO ch_log10(x) AS
     CASE WHEN x > 0 THEN log10(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) WHEN x < 0 THEN CAST('nan' AS DOUBLE) END;
 CREATE OR REPLACE MACRO ch_log1p(x) AS ch_log(1 + x);
-CREATE OR REPLACE MACRO ch_nearest(values_, level) AS
-    list_extract(list_sort(values_), least(CAST(floor(level * len(values_)) AS BIGINT), len(values_) - 1) + 1);
 
 -- Texts.
 CREATE OR REPLACE MACRO ch_integer_text(s) AS
@@ -215,3 +213,48 @@ CREATE OR REPLACE MACRO ch_json_length(s, path) AS
          WHEN json_type(ch_json(s), path) = 'ARRAY' THEN CAST(json_array_length(ch_json(s), path) AS UBIGINT)
          WHEN json_type(ch_json(s), path) = 'OBJECT' THEN CAST(len(json_keys(ch_json(s), path)) AS UBIGINT)
          ELSE CAST(0 AS UBIGINT) END;
+
+-- Quantiles of sorted lists: the element at a place counted from 0, and the places that each family of quantiles picks.
+CREATE OR REPLACE MACRO ch_at(sorted, place) AS
+    list_extract(sorted, least(greatest(CAST(place AS BIGINT), 0), len(sorted) - 1) + 1);
+CREATE OR REPLACE MACRO ch_nearest(sorted, level) AS ch_at(sorted, floor(level * len(sorted)));
+CREATE OR REPLACE MACRO ch_nearest_up(sorted, level) AS ch_at(sorted, ceil(level * len(sorted)) - 1);
+CREATE OR REPLACE MACRO ch_nearest_low(sorted, level) AS
+    ch_at(sorted, CASE WHEN level = 0.5 THEN (len(sorted) - 1) // 2 ELSE floor(level * len(sorted)) END);
+CREATE OR REPLACE MACRO ch_exclusive(sorted, level) AS
+    ch_at(sorted, floor(level * (len(sorted) + 1)) - 1)
+    + CASE WHEN level * (len(sorted) + 1) BETWEEN 1 AND len(sorted)
+           THEN (level * (len(sorted) + 1) - floor(level * (len(sorted) + 1)))
+                * (CAST(ch_at(sorted, floor(level * (len(sorted) + 1))) AS DOUBLE)
+                   - ch_at(sorted, floor(level * (len(sorted) + 1)) - 1))
+           ELSE 0 END;
+-- Of values with weights, {v, w}: the value at which the weights add up to the level's share of all.
+CREATE OR REPLACE MACRO ch_weighted(sorted, level) AS
+    CASE WHEN len(sorted) > 0 THEN list_reduce(
+        list_transform(sorted, lambda p: {'v': p.v, 'sum': p.w, 'before': 0::DOUBLE}),
+        lambda a, p: CASE WHEN a.sum < ceil(level * list_sum(list_transform(sorted, lambda q: q.w)))
+                          THEN {'v': p.v, 'sum': a.sum + p.sum, 'before': a.sum} ELSE a END).v END;
+-- With the place between two values as the level says, each value standing at the middle of its weight.
+CREATE OR REPLACE MACRO ch_weighted_between(sorted, level) AS
+    CASE WHEN len(sorted) > 0 THEN list_reduce(
+        list_transform(list_concat([sorted[1]], sorted), lambda p, i: {
+            'v': CAST(p.v AS DOUBLE), 'sum': CASE WHEN i = 1 THEN 0::DOUBLE ELSE p.w END, 'at': 0::DOUBLE, 'old': CAST(p.v AS DOUBLE)}),
+        lambda a, p: CASE
+            WHEN a.at >= level * list_sum(list_transform(sorted, lambda q: q.w)) AND a.sum > 0 THEN a
+            ELSE {'v': CASE
+                      WHEN a.sum = 0 OR a.sum + p.sum / 2 < level * list_sum(list_transform(sorted, lambda q: q.w))
+                      THEN p.v
+                      ELSE a.old + (p.v - a.old)
+                           * (level * list_sum(list_transform(sorted, lambda q: q.w)) - a.at) / (a.sum + p.sum / 2 - a.at)
+                  END,
+                  'sum': a.sum + p.sum, 'at': a.sum + p.sum / 2, 'old': p.v} END).v END;
+
+-- Moments of n numbers, from the sums of their powers: skewness and kurtosis, of a sample or of all.
+CREATE OR REPLACE MACRO ch_spread(n, s1, s2, sample) AS
+    CASE WHEN n > sample THEN greatest(s2 - s1 * s1 / n, 0) / (n - sample) END;
+CREATE OR REPLACE MACRO ch_skew(n, s1, s2, s3, sample) AS
+    ch_divide((s3 - 3 * s2 * s1 / n + 2 * s1 * s1 * s1 / n / n) / n, pow(ch_spread(n, s1, s2, sample), 1.5));
+CREATE OR REPLACE MACRO ch_kurt(n, s1, s2, s3, s4, sample) AS
+    ch_divide(
+        (s4 - 4 * s3 * s1 / n + 6 * s2 * s1 * s1 / n / n - 3 * s1 * s1 * s1 * s1 / n / n / n) / n,
+        pow(ch_spread(n, s1, s2, sample), 2e0));

@@ -6,6 +6,8 @@ translated; here they stay calls, so that the compiler's table of functions deci
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from sqlglot import exp
@@ -17,6 +19,7 @@ from sqlglot.tokenizer_core import TokenType
 from metrics.errors import DefinitionError
 
 _MAX_SQL: Final = 1_000_000
+_PARAMETERS: Final = re.compile("quantile|median|group|top|approx_top|uniq|any|first_value|last_value|histogram")
 
 
 def _limit(parser: Any) -> tuple[str, exp.Expr | None]:
@@ -34,6 +37,11 @@ class _Parser(ClickHouseParser):
     FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"]}
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": ClickHouseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+
+    @classmethod
+    def _resolve_clickhouse_agg(cls, name: str) -> tuple[str, Sequence[str]] | None:
+        """Aggregates that sqlglot does not list may have parameters, in parentheses of their own, too."""
+        return super()._resolve_clickhouse_agg(name) or ((name, []) if _PARAMETERS.match(name) else None)
 
     def _parse_group(self, skip_group_by_token: bool = False) -> exp.Group | None:
         """A key may be named where it stands: `GROUP BY toYear(t) AS year, model`."""

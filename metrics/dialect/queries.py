@@ -8,12 +8,12 @@ from typing import Final
 
 from sqlglot import exp
 
+from metrics.dialect.combinators import is_aggregate
 from metrics.dialect.expressions import Expressions, quantile_levels
 from metrics.dialect.functions import zones
 from metrics.dialect.parsing import place_of
 from metrics.dialect.rules import UINT64, NoRule, duck_type, supertype
 from metrics.dialect.scope import Relation, Scope, Source, quoted
-from metrics.dialect.table import find
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value, cast
 from metrics.errors import DefinitionError
@@ -220,6 +220,12 @@ class Queries:
         """A column as DuckDB gives it: of its type exactly, and in its own zone where it leaves the compiler."""
         if value.parts or value.type.bare.name.startswith("Interval") or value.function is not None:
             raise self.refuse(f"a column of type {value.type} needs the ClickHouse engine", node)
+        if outermost and value.type.bare.name == "AggregateFunction":
+            raise self.refuse(
+                f"the column {value.name} of type {value.type} is a state and no value; read it with "
+                "finalizeAggregation() or a -Merge function",
+                node,
+            )
         if outermost and value.type.is_time:
             return zones.local(value.sql, value.type.zone)
         if value.plain_column:
@@ -468,10 +474,8 @@ class Queries:
         for each in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
             if isinstance(each, (exp.ParameterizedAgg, exp.CombinedAggFunc, exp.CombinedParameterizedAgg)):
                 return True
-            if isinstance(each, (exp.AnonymousAggFunc, exp.Anonymous)):
-                function = find(str(each.this))
-                if function is not None and function.aggregate:
-                    return True
+            if isinstance(each, (exp.AnonymousAggFunc, exp.Anonymous)) and is_aggregate(str(each.this)):
+                return True
             if isinstance(each, exp.Column) and not each.table:
                 alias = scope.aliases.get(each.name)
                 if alias is not None and alias is not node and self.aggregates(alias, replace(scope, aliases={})):

@@ -70,6 +70,8 @@ def duck_type(type_: Type) -> str:
         NoRule: DuckDB has none.
     """
     bare = type_.bare
+    if bare.name == "AggregateFunction":
+        return state_duck_type(bare)
     if bare.name == "Array":
         return f"{duck_type(bare.inner)}[]"
     if bare.name == "Map":
@@ -80,6 +82,60 @@ def duck_type(type_: Type) -> str:
     if bare.name in _DUCK:
         return _DUCK[bare.name]
     raise NoRule(f"the type {bare} needs the ClickHouse engine")
+
+
+# What a state keeps, by function; every other function's state is the list of its arguments' values.
+STATE_KINDS: Final = {
+    "count": "count",
+    **dict.fromkeys(("sum", "sumWithOverflow", "sumKahan", "min", "max", "any", "anyLast"), "value"),
+    **dict.fromkeys(("groupBitAnd", "groupBitOr", "groupBitXor"), "value"),
+    "avg": "mean",
+    **dict.fromkeys(("argMin", "argMax"), "pair"),
+    **dict.fromkeys(("uniq", "uniqExact", "uniqCombined", "uniqCombined64", "uniqHLL12", "uniqTheta"), "set"),
+    **dict.fromkeys(("countDistinct", "groupUniqArray"), "set"),
+}
+
+
+def state_function(type_: Type) -> tuple[str, str]:
+    """The function of an AggregateFunction type without combinators, and the text of its parameters."""
+    name, _, parameters = str(type_.bare.args[0]).partition("(")
+    return name.removesuffix("If").removesuffix("Distinct"), parameters.removesuffix(")")
+
+
+def state_arguments(type_: Type) -> list[Type]:
+    """The types of the values that a state is made of; the condition of -If is not among them."""
+    types = [plain(argument) for argument in type_.bare.args if isinstance(argument, Type)]
+    return types[:-1] if str(type_.bare.args[0]).partition("(")[0].endswith("If") else types
+
+
+def state_duck_type(type_: Type) -> str:
+    """The DuckDB type that holds an AggregateFunction's state.
+
+    A state is an ordinary value, so that it can be a declared column of a table or of a Parquet file, and outlives
+    versions of DuckDB: a count, a sum, {total, rows} of an average, {value, place} of argMax, a list of values else.
+    """
+    name, _ = state_function(type_)
+    types = state_arguments(type_)
+    kind = STATE_KINDS.get(name, "list")
+    if kind == "count":
+        return "UBIGINT"
+    if kind == "mean":
+        return f"STRUCT(total {duck_type(mean_total(types[0].bare))}, rows UBIGINT)"
+    if kind == "pair":
+        return f"STRUCT(value {duck_type(types[0])}, place {duck_type(types[1])})"
+    if kind == "value":
+        kept = {"sum": sum_type(types[0].bare) if name == "sum" else None, "sumKahan": FLOAT64}.get(name)
+        return duck_type(kept or types[0])
+    if len(types) == 1:
+        return f"{duck_type(types[0])}[]"
+    return f"STRUCT({', '.join(f'v{place} {duck_type(each)}' for place, each in enumerate(types, 1))})[]"
+
+
+def mean_total(type_: Type) -> Type:
+    """The type of the total that an average is computed from."""
+    if type_.is_decimal:
+        return decimal(38, type_.scale)
+    return Type("Int128") if type_.is_integer else FLOAT64
 
 
 def default_sql(type_: Type) -> str:

@@ -9,22 +9,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from metrics.dialect.rules import NOTHING, NoRule, plain
+from metrics.dialect.rules import NOTHING, NoRule, plain, text_sql
 from metrics.dialect.types import Type, nullable
 from metrics.dialect.values import Value
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call that is to be compiled; `tail` is the FILTER and OVER that an aggregate carries."""
+    """A call that is to be compiled.
+
+    An aggregate is over the rows of a group (those for which all `conditions` hold, in a `window` if there is one), or,
+    under a combinator such as -Array, over the elements of one list: then `source` is its SQL and the arguments read
+    `element`.
+    """
 
     name: str
     args: tuple[Value, ...]
     params: tuple[Value, ...] = ()
     distinct: bool = False
-    tail: str = ""
-    filtered: bool = False
-    or_null: bool = False
+    conditions: tuple[str, ...] = ()
+    window: str = ""
+    source: str = ""
+    element: str = ""
+    or_null: bool = False  # no rows give NULL, not the type's default
     levels: tuple[float, ...] = ()  # of all quantiles over the same argument in the same SELECT
 
     def __getitem__(self, position: int) -> Value:
@@ -36,9 +43,56 @@ class Call:
     def get(self, position: int) -> Value | None:
         return self.args[position] if position < len(self.args) else None
 
-    def over(self, sql: str) -> str:
-        """An aggregate's SQL with its FILTER and OVER."""
-        return f"{sql}{self.tail}"
+    def where(self, *conditions: str) -> Call:
+        """The same call over the rows for which these conditions hold too."""
+        return replace(self, conditions=(*self.conditions, *conditions))
+
+    def known(self) -> Call:
+        """The same call without the rows in which an argument is NULL, as ClickHouse's aggregates leave them out."""
+        return self.where(*(f"{each.number} IS NOT NULL" for each in self.args if each.type.nullable))
+
+    def over(self, function: str, expression: str, *parameters: str) -> str:
+        """A DuckDB aggregate (or window function) of an expression, over what the call is over."""
+        if self.source:
+            return f"list_aggregate({', '.join((self.values(expression), text_sql(function), *parameters))})"
+        distinct = "DISTINCT " if self.distinct else ""
+        return f"{function}({distinct}{', '.join((expression, *parameters))}){self.tail}"
+
+    def over_pair(self, function: str, left: str, right: str) -> str:
+        """A DuckDB aggregate of two expressions.
+
+        Raises:
+            NoRule: the call is over elements, for which DuckDB has none.
+        """
+        if self.source:
+            raise NoRule(f"{self.name} of arrays or of states needs the ClickHouse engine")
+        if self.distinct:
+            raise NoRule(f"{self.name}(DISTINCT ...) needs the ClickHouse engine")
+        return f"{function}({left}, {right}){self.tail}"
+
+    def rows(self) -> str:
+        """How many rows or elements the call is over."""
+        return f"len({self.kept})" if self.source else f"count(*){self.tail}"
+
+    def values(self, expression: str) -> str:
+        """The list of an expression's values, in the order of the rows; [] for no rows."""
+        if not self.source:
+            return f"coalesce(list({'DISTINCT ' if self.distinct else ''}{expression}){self.tail}, [])"
+        listed = f"list_transform({self.kept}, lambda {self.element}: {expression})"
+        return f"list_distinct({listed})" if self.distinct else listed
+
+    @property
+    def kept(self) -> str:
+        """The elements for which the conditions hold."""
+        if not self.conditions:
+            return self.source
+        return f"list_filter({self.source}, lambda {self.element}: {' AND '.join(self.conditions)})"
+
+    @property
+    def tail(self) -> str:
+        """What follows the call of an aggregate over rows: FILTER and OVER."""
+        condition = f" FILTER (WHERE {' AND '.join(self.conditions)})" if self.conditions else ""
+        return f"{condition}{self.window}"
 
     def text(self, position: int, what: str) -> str:
         """A literal text among the arguments."""
@@ -69,6 +123,8 @@ class Function:
     summary: str = field(default="", compare=False)
 
 
+# Aggregates that give a value of their argument, of its very type.
+_KEEP_SIMPLE: Final = ("min", "max", "any", "anyLast", "argMin", "argMax")
 FUNCTIONS: Final[dict[str, Function]] = {}
 # ClickHouse's names are case-sensitive but for those it took from the SQL standard.
 ANY_CASE: Final[dict[str, str]] = {}
@@ -143,7 +199,11 @@ def _built_aggregate(function: Function, call: Call) -> Value:
     if not low <= len(call.params) <= high:
         raise NoRule(f"{call.name} expects {_count(low, high, 'parameter')}, found {len(call.params)}")
     stripped = tuple(replace(argument, type=plain(argument.type)) for argument in call.args)
-    return function.build(replace(call, args=stripped))
+    value = function.build(replace(call, args=stripped))
+    first = call.args[0].type if call.args else None
+    if call.name in _KEEP_SIMPLE and first and first.name == "SimpleAggregateFunction" and value.type == first.bare:
+        return replace(value, type=first)
+    return value
 
 
 def _low_cardinality(type_: Type, arguments: Sequence[Value]) -> Type:

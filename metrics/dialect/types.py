@@ -48,13 +48,15 @@ class Type:
 
     @property
     def bare(self) -> Type:
-        """This type without LowCardinality and Nullable around it."""
-        return self.inner.bare if self.name in ("LowCardinality", "Nullable") else self
+        """This type without LowCardinality, Nullable and SimpleAggregateFunction around it."""
+        return self.inner.bare if self.name in ("LowCardinality", "Nullable", "SimpleAggregateFunction") else self
 
     @property
     def nullable(self) -> bool:
         """Whether a value of this type may be NULL."""
-        return self.name == "Nullable" or (self.name == "LowCardinality" and self.inner.nullable)
+        return self.name == "Nullable" or (
+            self.name in ("LowCardinality", "SimpleAggregateFunction") and self.inner.nullable
+        )
 
     @property
     def is_integer(self) -> bool:
@@ -129,6 +131,8 @@ def not_nullable(type_: Type) -> Type:
     """`type_` without NULL."""
     if type_.name == "LowCardinality":
         return Type("LowCardinality", (not_nullable(type_.inner),))
+    if type_.name == "SimpleAggregateFunction":
+        return not_nullable(type_.inner)
     return type_.inner if type_.name == "Nullable" else type_
 
 

@@ -103,3 +103,8 @@ def defaulted(sql: str, type_: Type) -> str:
 
 def same_type(left: Type, right: Type) -> bool:
     return not_nullable(left).bare == not_nullable(right).bare
+
+
+def let(sql: str, name: str, body: str) -> str:
+    """`body` with `name` standing for `sql`, which is computed once."""
+    return f"list_extract(list_transform([{sql}], lambda {name}: {body}), 1)"

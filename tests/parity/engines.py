@@ -156,7 +156,8 @@ def _key(row: object) -> str:
 def _equal(left: Any, right: Any, approximate: float) -> bool:
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(_equal(a, b, approximate) for a, b in zip(left, right, strict=True))
-    if isinstance(left, float) or isinstance(right, float):
+    inexact = approximate > 1e-9 and isinstance(left, int) and isinstance(right, int)
+    if isinstance(left, float) or isinstance(right, float) or inexact:
         if left is None or right is None or isinstance(left, str) or isinstance(right, str):
             return left is right
         return math.isclose(left, right, rel_tol=approximate, abs_tol=1e-12)

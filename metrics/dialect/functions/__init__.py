@@ -6,14 +6,19 @@ from metrics.dialect.functions import (
     aggregates,
     arrays,
     bits,
+    collections,
+    funnels,
     json,
     logic,
     maths,
     numbers,
+    quantiles,
     readable,
     rounding,
+    statistics,
     text,
     times,
+    windows,
 )
 from metrics.dialect.functions.comparison import comparable
 from metrics.dialect.functions.conversion import convert
@@ -21,13 +26,18 @@ from metrics.dialect.functions.conversion import convert
 assert aggregates
 assert arrays
 assert bits
+assert collections
+assert funnels
 assert json
 assert logic
 assert maths
 assert numbers
+assert quantiles
 assert readable
 assert rounding
+assert statistics
 assert text
 assert times
+assert windows
 
 __all__ = ["comparable", "convert"]

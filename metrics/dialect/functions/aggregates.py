@@ -1,16 +1,19 @@
-"""Aggregates and window functions: over no rows what cannot be NULL has its type's default, an average is nan."""
+"""Counts, sums, averages, extremes: over no rows what cannot be NULL has its type's default, an average is nan."""
 
 from __future__ import annotations
 
-from metrics.dialect.rules import FLOAT32, FLOAT64, INT64, STRING, UINT64, NoRule, duck_type, sum_type, supertype
+from dataclasses import replace
+
+from metrics.dialect.rules import FLOAT64, UINT64, NoRule, duck_type, sum_type
+from metrics.dialect.states import all_bits
 from metrics.dialect.table import Call, aggregate
-from metrics.dialect.types import Type, array, not_nullable, nullable
-from metrics.dialect.values import NOT_LITERAL, Value, cast, defaulted
+from metrics.dialect.types import Type, decimal, nullable
+from metrics.dialect.values import Value, cast, defaulted, wrapped
 
-_NAN = "CAST('nan' AS DOUBLE)"
+NAN = "CAST('nan' AS DOUBLE)"
 
 
-def _result(call: Call, sql: str, type_: Type, empty: str | None = None) -> Value:
+def result(call: Call, sql: str, type_: Type, empty: str | None = None) -> Value:
     """An aggregate's value: Nullable where an argument is (or with -OrNull), else with a default for no rows."""
     if call.or_null or any(each.type.nullable for each in call.args):
         return Value(f"CAST({sql} AS {duck_type(type_)})", nullable(type_))
@@ -19,281 +22,170 @@ def _result(call: Call, sql: str, type_: Type, empty: str | None = None) -> Valu
     return Value(defaulted(f"CAST({sql} AS {duck_type(type_)})", type_), type_)
 
 
-def _argument(call: Call) -> str:
-    return f"DISTINCT {call[0].number}" if call.distinct else call[0].number
-
-
-def _no_distinct(call: Call) -> None:
-    if call.distinct:
-        raise NoRule(f"{call.name}(DISTINCT ...) needs the ClickHouse engine")
+# counts
 
 
 @aggregate("count", least=0, most=None, any_case=True)
 def count(call: Call) -> Value:
     if call.distinct:
-        return _distinct(call)
+        return distinct_rows(call)
     if len(call) > 1:
         raise NoRule(f"count expects 0 to 1 arguments, found {len(call)}")
-    inner = call[0].number if len(call) and call[0].type.nullable else "*"
-    counted = f"CAST({call.over(f'count({inner})')} AS UBIGINT)"
-    return Value(f"nullif({counted}, 0)", nullable(UINT64)) if call.or_null else Value(counted, UINT64)
+    counted = call.known().rows() if len(call) else call.rows()
+    return Value(f"CAST({counted} AS UBIGINT)", UINT64)
 
 
-@aggregate("uniq", "uniqExact", "uniqCombined", "uniqCombined64", "uniqHLL12", "uniqTheta", least=1, most=None)
-def uniq(call: Call) -> Value:
-    return _distinct(call)
+@aggregate(
+    *("uniq", "uniqExact", "uniqCombined", "uniqCombined64", "uniqHLL12", "uniqTheta", "countDistinct"),
+    most=None,
+    params=(0, 1),
+)
+def distinct_rows(call: Call) -> Value:
+    """How many distinct values, or rows of several values, there are; exact, which ClickHouse's uniq is not."""
+    row = call[0].number if len(call) == 1 else f"ROW({', '.join(each.number for each in call.args)})"
+    known = call.known()
+    counted = f"CAST({replace(known, distinct=True).over('count', row)} AS UBIGINT)"
+    if call.name.startswith("uniqCombined") and any(each.type.nullable for each in call.args):
+        return Value(f"CASE WHEN {known.rows()} > 0 THEN {counted} END", nullable(UINT64))
+    return Value(counted, UINT64)
 
 
-@aggregate("countDistinct", least=1, most=None)
-def count_distinct(call: Call) -> Value:
-    return _distinct(call)
+# sums and averages
 
 
-def _distinct(call: Call) -> Value:
-    if len(call) == 1:
-        return Value(f"CAST({call.over(f'count(DISTINCT {call[0].number})')} AS UBIGINT)", UINT64)
-    if any(each.type.nullable for each in call.args):
-        raise NoRule(f"{call.name} of several Nullable arguments needs the ClickHouse engine")
-    row = f"({', '.join(each.number for each in call.args)})"
-    return Value(f"CAST({call.over(f'count(DISTINCT {row})')} AS UBIGINT)", UINT64)
+def _number(call: Call, position: int = 0) -> Value:
+    value = call[position]
+    if not value.type.is_number:
+        raise NoRule(f"{call.name} expects a number, found {value.type}")
+    return value
 
 
 @aggregate("sum", any_case=True)
 def total(call: Call) -> Value:
-    if not call[0].type.is_number:
-        raise NoRule(f"sum expects a number, found {call[0].type}")
-    type_ = sum_type(call[0].type.bare)
-    argument = cast(call[0], UINT64) if call[0].type.bare.name == "Bool" else _argument(call)
-    return _result(call, call.over(f"sum({argument})"), type_)
+    """The sum in the widest type of its kind; whole numbers wrap around at 64 bits."""
+    type_ = sum_type(_number(call).type.bare)
+    return result(call, _summed(call, type_), type_)
+
+
+@aggregate("sumWithOverflow")
+def total_of_same_type(call: Call) -> Value:
+    """The sum in the type of its argument, in which it wraps around."""
+    type_ = _number(call).type.bare
+    if type_.is_float and type_.bits == 32:
+        raise NoRule("sumWithOverflow of Float32 needs the ClickHouse engine; sum does not")
+    if type_.is_decimal:
+        type_ = decimal(next(digits for digits in (9, 18, 38) if type_.precision <= digits), type_.scale)
+    return result(call, _summed(call, type_), type_)
+
+
+def _summed(call: Call, type_: Type) -> str:
+    sql = call.over("sum", _addend(call[0]))
+    return wrapped(sql, type_) if type_.is_integer else sql
+
+
+def _addend(value: Value) -> str:
+    if value.type.bare.name == "Bool":
+        return cast(value, UINT64)
+    return cast(value, FLOAT64) if value.type.is_float else value.number
+
+
+@aggregate("sumKahan")
+def compensated_total(call: Call) -> Value:
+    return result(call, call.over("kahan_sum", cast(_number(call), FLOAT64)), FLOAT64)
 
 
 @aggregate("avg", any_case=True)
 def average(call: Call) -> Value:
-    if not call[0].type.is_number:
-        raise NoRule(f"avg expects a number, found {call[0].type}")
-    return _result(call, call.over(f"avg({_argument(call)})"), FLOAT64, _NAN)
+    argument = _number(call)
+    written = cast(argument, UINT64) if argument.type.bare.name == "Bool" else argument.number
+    return result(call, f"CAST({call.over('avg', written)} AS DOUBLE)", FLOAT64, NAN)
 
 
 @aggregate("avgWeighted", least=2)
 def weighted_average(call: Call) -> Value:
-    value, weight = cast(call[0], FLOAT64), cast(call[1], FLOAT64)
-    over = call.over(f"sum({value} * {weight})"), call.over(f"sum({weight})")
-    return _result(call, f"({over[0]} / {over[1]})", FLOAT64, _NAN)
+    if any(_number(call, place).type.is_decimal for place in (0, 1)):
+        raise NoRule("avgWeighted of a Decimal needs the ClickHouse engine; avgWeighted of toFloat64() of it does not")
+    if call[1].type.is_integer and (not call[0].type.is_integer or call[0].type.bare.signed):
+        # ClickHouse multiplies in the weight's whole numbers, which cuts fractions off and wraps below 0
+        raise NoRule("avgWeighted by whole weights needs the ClickHouse engine; by toFloat64() of them it does not")
+    value, weight, known = cast(call[0], FLOAT64), cast(call[1], FLOAT64), call.known()
+    sums = known.over("sum", f"({value} * {weight})"), known.over("sum", weight)
+    return result(call, f"ch_divide({sums[0]}, {sums[1]})", FLOAT64, NAN)
+
+
+@aggregate("groupBitAnd", "groupBitOr", "groupBitXor", "BIT_AND", "BIT_OR", "BIT_XOR")
+def bits(call: Call) -> Value:
+    type_ = _number(call).type.bare
+    if not type_.is_integer or type_.name == "Bool":
+        raise NoRule(f"{call.name} expects a whole number, found {call[0].type}")
+    operation = call.name.lower().removeprefix("groupbit").removeprefix("bit_")
+    return result(
+        call, call.over(f"bit_{operation}", call[0].number), type_, all_bits(type_) if operation == "and" else None
+    )
+
+
+# extremes
 
 
 @aggregate("min", "max", any_case=True)
 def extreme(call: Call) -> Value:
-    name = call.name.lower()
-    return _result(call, call.over(f"{name}({call[0].number})"), call[0].type.bare)
-
-
-@aggregate("any", "any_value", "anyLast", "first_value", "last_value", "anyHeavy")
-def some(call: Call) -> Value:
-    """Any value that is not NULL; ClickHouse takes the first it meets, which without an order is any."""
-    if call.name == "anyHeavy":
-        raise NoRule("anyHeavy needs the ClickHouse engine")
-    windowed = "OVER (" in call.tail
-    names = {"anyLast": "last", "last_value": "last_value" if windowed else "last"}
-    name = names.get(call.name, "first_value" if windowed and call.name == "first_value" else "any_value")
-    if name == "last":
-        return _result(call, _last(call), call[0].type.bare)
-    return _result(call, call.over(f"{name}({call[0].number})"), call[0].type.bare)
-
-
-def _last(call: Call) -> str:
-    known = f"{call[0].number} IS NOT NULL"
-    if call.tail.startswith(" FILTER (WHERE "):
-        return f"last({call[0].number}){call.tail.replace(' FILTER (WHERE ', f' FILTER (WHERE {known} AND ', 1)}"
-    return f"last({call[0].number}) FILTER (WHERE {known}){call.tail}"
+    """The least or greatest value; a NaN, which DuckDB takes for the greatest, is passed over."""
+    name, value = call.name.lower(), call[0]
+    sql = call.over(name, value.number)
+    if value.type.is_float:
+        some = call.where(f"NOT isnan({value.number})").over(name, value.number)
+        sql = f"coalesce({some}, {sql})"
+    return result(call, sql, value.type.bare)
 
 
 @aggregate("argMin", "argMax", least=2)
 def argument_of_extreme(call: Call) -> Value:
+    """The first value among those at the least or greatest place; rows with a NULL in either do not count."""
     name = "arg_min" if call.name == "argMin" else "arg_max"
-    return _result(call, call.over(f"{name}({call[0].number}, {call[1].number})"), call[0].type.bare)
+    type_ = call[0].type.bare
+    if call.source:
+        order = "ASC" if call.name == "argMin" else "DESC"
+        rows = call.known().values(f"{{'place': {call[1].number}, 'value': {call[0].number}}}")
+        grades = f"list_grade_up(list_transform(ch_p, lambda p: p.place), '{order}')"
+        first = f"list_extract(list_transform([{rows}], lambda ch_p: ch_p[{grades}[1]]), 1)"
+        return result(call, f"struct_extract({first}, 'value')", type_)
+    return result(call, call.known().over_pair(name, call[0].number, call[1].number), type_)
 
 
-_SPREADS = {
-    "stddevPop": "stddev_pop",
-    "stddevSamp": "stddev_samp",
-    "varPop": "var_pop",
-    "varSamp": "var_samp",
-}
+# any
 
 
-def _spread(call: Call) -> Value:
-    argument = cast(call[0], FLOAT64)
-    sql = call.over(f"{_SPREADS[call.name]}({argument})")
-    if call[0].type.bare == FLOAT32:
-        return _result(call, f"CAST({sql} AS FLOAT)", FLOAT32, "CAST('nan' AS FLOAT)")
-    return _result(call, sql, FLOAT64, _NAN)
+@aggregate("any", "any_value", "first_value")
+def first(call: Call) -> Value:
+    """The first value that is not NULL; without an order, any."""
+    return result(call, call.over("any_value", call[0].number), call[0].type.bare)
 
 
-aggregate(*_SPREADS)(_spread)
+@aggregate("anyLast", "last_value")
+def last(call: Call) -> Value:
+    if call.window:
+        known = replace(call, conditions=()).over("last_value", f"{_where_it_holds(call)} IGNORE NULLS")
+        return result(call, known, call[0].type.bare)
+    return result(call, call.known().over("last", call[0].number), call[0].type.bare)
 
 
-@aggregate("corr", "covarPop", "covarSamp", least=2)
-def pair(call: Call) -> Value:
-    name = {"corr": "corr", "covarPop": "covar_pop", "covarSamp": "covar_samp"}[call.name]
-    sql = call.over(f"{name}({cast(call[0], FLOAT64)}, {cast(call[1], FLOAT64)})")
-    return _result(call, sql, FLOAT64, _NAN)
+def _where_it_holds(call: Call) -> str:
+    """The argument, NULL in the rows that -If leaves out: DuckDB's own window functions have no FILTER."""
+    return f"CASE WHEN {' AND '.join(call.conditions)} THEN {call[0].number} END" if call.conditions else call[0].number
 
 
-# quantiles
+@aggregate(
+    *("any_respect_nulls", "any_value_respect_nulls", "first_value_respect_nulls"),
+    *("anyLast_respect_nulls", "last_value_respect_nulls"),
+)
+def respecting_nulls(call: Call) -> Value:
+    """The first or last value, NULL or not."""
+    if call.window and call.conditions:
+        raise NoRule(f"{call.name}If as a window function needs the ClickHouse engine")
+    name = "last" if "ast" in call.name else "first"
+    return result(call, call.over(f"{name}_value" if call.window else name, call[0].number), call[0].type.bare)
 
 
-def _level(call: Call) -> float:
-    level = call.params[0].literal if call.params else 0.5
-    if not isinstance(level, (int, float)) or not 0 <= level <= 1:
-        raise NoRule(f"{call.name} expects a literal level from 0 to 1")
-    return float(level)
-
-
-def _numeric(call: Call) -> Value:
-    if not call[0].type.is_number:
-        raise NoRule(f"{call.name} of {call[0].type} needs the ClickHouse engine")
-    return call[0]
-
-
-@aggregate("quantile", "median", params=(0, 1))
-def quantile(call: Call) -> Value:
-    """The quantile with linear interpolation; ClickHouse samples from 8192 values on."""
-    value, level = _numeric(call), _level(call)
-    _no_distinct(call)
-    if value.type.is_decimal:
-        raise NoRule("quantile of a Decimal needs the ClickHouse engine; quantile of toFloat64() of it does not")
-    return _result(call, _interpolated(call, value, level), FLOAT64, _NAN)
-
-
-def _interpolated(call: Call, value: Value, level: float) -> str:
-    """A quantile; several over the same argument are taken from one list, which DuckDB computes once."""
-    argument = cast(value, FLOAT64)
-    if len(call.levels) < 2 or level not in call.levels:
-        return call.over(f"quantile_cont({argument}, {level!r})")
-    listed = ", ".join(map(repr, call.levels))
-    return f"list_extract({call.over(f'quantile_cont({argument}, [{listed}])')}, {call.levels.index(level) + 1})"
-
-
-@aggregate("quantileExactInclusive", params=(0, 1))
-def quantile_inclusive(call: Call) -> Value:
-    value, level = _numeric(call), _level(call)
-    return _result(call, _interpolated(call, value, level), FLOAT64, _NAN)
-
-
-@aggregate("quantileExact", "medianExact", params=(0, 1))
-def quantile_exact(call: Call) -> Value:
-    """The value at the place floor(level * n) of all values in order."""
-    value, level = call[0], _level(call)
-    if not (value.type.is_number or value.type.is_date or value.type.is_time) or "OVER (" in call.tail:
-        raise NoRule(f"{call.name} of {value.type} needs the ClickHouse engine")
-    sql = f"ch_nearest({call.over(f'list({value.number})')}, {level!r})"
-    type_ = value.type.bare
-    return _result(call, sql, type_, f"CAST('nan' AS {duck_type(type_)})" if type_.is_float else None)
-
-
-@aggregate("quantiles", params=(1, 100))
-def quantiles(call: Call) -> Value:
-    value = _numeric(call)
-    if value.type.is_decimal:
-        raise NoRule("quantiles of a Decimal needs the ClickHouse engine; quantiles of toFloat64() of it does not")
-    levels = [param.literal for param in call.params]
-    if not all(isinstance(level, (int, float)) and 0 <= level <= 1 for level in levels):
-        raise NoRule("quantiles expects literal levels from 0 to 1")
-    written = ", ".join(f"{float(str(level))!r}" for level in levels)
-    sql = call.over(f"quantile_cont({cast(value, FLOAT64)}, [{written}])")
-    empty = ", ".join([_NAN] * len(levels))
-    return Value(f"coalesce({sql}, [{empty}])", array(FLOAT64))
-
-
-# collections
-
-
-@aggregate("groupArray", params=(0, 1))
-def collect(call: Call) -> Value:
-    """The values that are not NULL, in the order they come."""
-    return _collected(call, "")
-
-
-@aggregate("groupUniqArray", params=(0, 1))
-def collect_distinct(call: Call) -> Value:
-    return _collected(call, "DISTINCT ")
-
-
-def _collected(call: Call, distinct: str) -> Value:
-    element = not_nullable(call[0].type).bare
-    type_ = array(element)
-    known = f"{call[0].number} IS NOT NULL"
-    tail = call.tail
-    if call[0].type.nullable:
-        if tail.startswith(" FILTER (WHERE "):
-            tail = tail.replace(" FILTER (WHERE ", f" FILTER (WHERE {known} AND ", 1)
-        else:
-            tail = f" FILTER (WHERE {known}){tail}"
-    sql = f"coalesce(list({distinct or ('DISTINCT ' if call.distinct else '')}{call[0].number}){tail}, [])"
-    if call.params:
-        limit = call.params[0].literal
-        if not isinstance(limit, int):
-            raise NoRule(f"{call.name} expects a literal limit")
-        sql = f"list_slice({sql}, 1, {limit})"
-    return Value(f"CAST({sql} AS {duck_type(type_)})", type_)
-
-
-@aggregate("groupConcat", "group_concat", params=(0, 2))
-def joined(call: Call) -> Value:
-    raise NoRule("groupConcat needs the ClickHouse engine; arrayStringConcat(groupArray(x), ',') does not")
-
-
-@aggregate("topK", params=(1, 3))
-def top(call: Call) -> Value:
-    raise NoRule("topK needs the ClickHouse engine; GROUP BY with ORDER BY count() DESC LIMIT does not")
-
-
-# window functions
-
-
-@aggregate("row_number", "rank", "dense_rank", "denseRank", least=0, window_only=True)
-def place(call: Call) -> Value:
-    name = {"denseRank": "dense_rank"}.get(call.name, call.name)
-    return Value(f"CAST({call.over(f'{name}()')} AS UBIGINT)", UINT64)
-
-
-@aggregate("percent_rank", "cume_dist", least=0, window_only=True)
-def relative_place(call: Call) -> Value:
-    return Value(call.over(f"{call.name}()"), FLOAT64)
-
-
-@aggregate("ntile", window_only=True)
-def tile(call: Call) -> Value:
-    return Value(f"CAST({call.over(f'ntile({cast(call[0], INT64)})')} AS UBIGINT)", UINT64)
-
-
-@aggregate("lag", "lead", least=1, most=3, window_only=True)
-def neighbour(call: Call) -> Value:
-    """The value some rows before or after; outside the partition the default, or that of the type."""
-    offset = call[1].literal if len(call) > 1 else 1
-    if not isinstance(offset, int):
-        raise NoRule(f"{call.name} expects a literal offset")
-    type_ = call[0].type if len(call) < 3 else supertype([call[0].type, call[2].type])
-    default = f", {cast(call[2], type_)}" if len(call) > 2 else ""
-    sql = call.over(f"{call.name}({cast(call[0], type_)}, {offset}{default})")
-    return Value(sql if type_.nullable or default else defaulted(sql, type_), type_)
-
-
-@aggregate("lagInFrame", "leadInFrame", least=1, most=3, window_only=True)
-def neighbour_in_frame(call: Call) -> Value:
-    """As lag and lead, but within the frame: the whole partition for `lag`, what the frame says for `lead`."""
-    whole = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
-    if call.name == "leadInFrame" and whole not in call.tail:
-        raise NoRule(f"leadInFrame is supported with {whole} only")
-    if call.name == "lagInFrame" and "PRECEDING" in call.tail and "UNBOUNDED PRECEDING" not in call.tail:
-        raise NoRule("lagInFrame is supported with frames from UNBOUNDED PRECEDING only")
-    return neighbour(_renamed(call))
-
-
-def _renamed(call: Call) -> Call:
-    from dataclasses import replace
-
-    return replace(call, name=call.name.removesuffix("InFrame"))
-
-
-__all__ = ["NOT_LITERAL", "STRING"]
+@aggregate("anyHeavy")
+def heavy(call: Call) -> Value:
+    raise NoRule("anyHeavy needs the ClickHouse engine; topK(1)(x) does not")
