@@ -7,7 +7,7 @@ translated; here they stay calls, so that the compiler's table of functions deci
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from sqlglot import exp
@@ -28,13 +28,56 @@ def _limit(parser: Any) -> tuple[str, exp.Expr | None]:
     return ("limit_by" if limit and limit.expressions else "limit"), limit
 
 
+_UNITS: Final = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+
+
+def _unit_argument(parser: Any) -> exp.Literal | None:
+    """`DAY` as the first argument of a call is a unit, not a column; so is `SQL_TSI_DAY`."""
+    word = str(parser._curr.text).upper().removeprefix("SQL_TSI_") if parser._curr else ""
+    plain = parser._curr is not None and parser._curr.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
+    if word not in _UNITS or not plain or parser._next is None or parser._next.token_type != TokenType.COMMA:
+        return None
+    parser._advance(2)
+    return exp.Literal.string(word.lower())
+
+
+def _moved(operator: type[exp.Binary]) -> Callable[[Any], exp.Expr]:
+    """`date_add(DAY, n, t)` and `date_add(t, INTERVAL n DAY)` are `t + INTERVAL n DAY`; date_sub is likewise `-`."""
+
+    def parse(parser: Any) -> exp.Expr:
+        unit = _unit_argument(parser)
+        arguments = parser._parse_csv(parser._parse_assignment)
+        if len(arguments) != 2:
+            parser.raise_error("expected a unit, a number and a time, or a time and an INTERVAL")
+        if unit is None:
+            return operator(this=arguments[0], expression=arguments[1])
+        step = exp.Anonymous(this=f"toInterval{unit.name.capitalize()}", expressions=[arguments[0]])
+        return operator(this=arguments[1], expression=step)
+
+    return parse
+
+
+def _difference(parser: Any) -> exp.Expr:
+    """`date_diff(DAY, a, b)` is `dateDiff('day', a, b)`."""
+    unit = _unit_argument(parser)
+    arguments = parser._parse_csv(parser._parse_assignment)
+    return exp.Anonymous(this="dateDiff", expressions=[unit, *arguments] if unit else arguments)
+
+
+_TIME_CALLS: Final[dict[str, Callable[[Any], exp.Expr]]] = {
+    **dict.fromkeys(("DATEADD", "DATE_ADD", "TIMESTAMPADD", "TIMESTAMP_ADD"), _moved(exp.Add)),
+    **dict.fromkeys(("DATESUB", "DATE_SUB", "TIMESTAMPSUB", "TIMESTAMP_SUB"), _moved(exp.Sub)),
+    **dict.fromkeys(("DATEDIFF", "DATE_DIFF", "TIMESTAMPDIFF", "TIMESTAMP_DIFF"), _difference),
+}
+
+
 class _Parser(ClickHouseParser):
     """ClickHouse's grammar without any function that has a node of its own, but CAST and CASE."""
 
     QUERY_MODIFIER_PARSERS: ClassVar[Any] = {**ClickHouseParser.QUERY_MODIFIER_PARSERS, TokenType.LIMIT: _limit}
 
     FUNCTIONS: ClassVar[Any] = {}
-    FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"]}
+    FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"], **_TIME_CALLS}
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": ClickHouseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 

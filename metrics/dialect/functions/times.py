@@ -390,12 +390,7 @@ def _moved(call: Call) -> Value:
 scalar(*(f"{verb}{unit}s" for verb in ("add", "subtract") for unit in _INTERVALS), least=2)(_moved)
 
 
-@scalar("dateAdd", "date_add", "dateSub", "date_sub", "timestampAdd", least=2, most=3)
-def date_add(call: Call) -> Value:
-    raise NoRule(f"{call.name} needs the ClickHouse engine; + INTERVAL does not")
-
-
-@scalar("dateDiff", "date_diff", "DATE_DIFF", "timestampDiff", least=3, most=4)
+@scalar("dateDiff", least=3, most=4)
 def date_diff(call: Call) -> Value:
     """How many starts of a unit lie between two times, in the zone of the first."""
     unit = call.text(0, "its unit").lower().removesuffix("s")
