@@ -168,7 +168,7 @@ def export() -> None:
 
 @cli.group()
 def token() -> None:
-    """Make, list and revoke tokens.
+    """Make, list, refresh and revoke tokens.
 
     A running server obeys at once.
     """
@@ -184,8 +184,25 @@ def create_token(name: str, scopes: tuple[str, ...]) -> None:
     """
     with api(load_settings()) as perch:
         made = perch.post("/v0/tokens", name=name, scope=scopes)
-    click.echo(made["token"])
+    _show_once(made["token"])
+
+
+def _show_once(secret: str) -> None:
+    click.echo(secret)
     click.echo("Keep it now: only its hash is stored, so it cannot be shown again.", err=True)
+
+
+@token.command("refresh")
+@click.argument("name")
+def refresh_token(name: str) -> None:
+    """Give the token called NAME a new secret and show it, this once.
+
+    The secret it had is refused from now on. This is how a token that a definition declares (TOKEN name READ) is first
+    shown.
+    """
+    with api(load_settings()) as perch:
+        made = perch.post(f"/v0/tokens/{quote(name, safe='')}/refresh")
+    _show_once(made["token"])
 
 
 @token.command("list")

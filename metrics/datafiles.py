@@ -139,7 +139,7 @@ _BLOCK_ONLY: Final = frozenset(("SCHEMA", "SQL"))
 _LINE_ONLY: Final = frozenset(("NODE", "TYPE", "TOKEN", "ENGINE"))
 # A column made by a query over a JOIN is named with its table: `orders.id`.
 _COLUMN_NAME: Final = re.compile(rf"{_NAME.pattern}(?:\.{_NAME.pattern})*")
-_TOKEN_NAME: Final = re.compile(r"[\w.@ -]{1,100}")
+TOKEN_NAME: Final = re.compile(r"[\w.@ -]{1,100}")
 
 # The options of each engine that name columns: those that it needs, and those that it may have.
 _ENGINES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -346,7 +346,7 @@ def _grant(lexer: _Lexer, command: _Command, permissions: tuple[str, ...]) -> To
         words = []
     if len(words) != 2 or words[1].upper() not in permissions:
         raise lexer.error(f"TOKEN expects a name and {' or '.join(permissions)}", command.line, command.column)
-    if not _TOKEN_NAME.fullmatch(words[0]):
+    if not TOKEN_NAME.fullmatch(words[0]):
         reason = "the name of a token has up to 100 letters, digits, . _ @ - or blanks"
         raise lexer.error(reason, command.line, command.column)
     return TokenGrant(words[0], words[1].upper())

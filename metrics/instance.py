@@ -19,8 +19,8 @@ from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.pipes import Endpoints
 from metrics.settings import Settings
-from metrics.store import Store
-from metrics.tokens import Tokens, admin_token
+from metrics.store import Connection, Store
+from metrics.tokens import Tokens, admin_token, declare_tokens
 from metrics.workspace import Workspace, bring_up, load_workspace
 from metrics.writer import Writer
 
@@ -71,7 +71,8 @@ class Perch:
         """
         workspace = load_workspace(self.settings.project)
         read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
-        self.writer.run(lambda connection: bring_up(connection, workspace))
+        self.writer.run(lambda connection: _bring_up(connection, workspace))
+        self.tokens.read()
         self.definitions = read
 
 
@@ -88,18 +89,24 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
     _make_folder(settings)
     store = Store(settings.store_path, memory=settings.memory)
     try:
-        _bring_up(store, workspace)
+        _start(store, workspace)
         yield from _running(settings, store, workspace)
     finally:
         store.close()
 
 
-def _bring_up(store: Store, workspace: Workspace) -> None:
+def _start(store: Store, workspace: Workspace) -> None:
     try:
         with store.transaction() as connection:
-            bring_up(connection, workspace)
+            _bring_up(connection, workspace)
     except Busy:
         raise StartError(f"The store {store.path} cannot be written to; is its disk full?") from None
+
+
+def _bring_up(connection: Connection, workspace: Workspace) -> None:
+    """The tables and the tokens that the definitions declare."""
+    bring_up(connection, workspace)
+    declare_tokens(connection, workspace.scopes)
 
 
 def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:

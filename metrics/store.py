@@ -50,6 +50,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE internal.last_change (seq UBIGINT);
     INSERT INTO internal.last_change VALUES (0);
     """,
+    """
+    CREATE TABLE internal.declared_scopes (token VARCHAR, scope VARCHAR);
+    """,
 )
 """Step n brings our own tables from version n to n + 1. A step that has been released is never edited."""
 

@@ -177,6 +177,17 @@ class Workspace:
             tables[source.quarantine] = source.quarantine_columns
         return tables
 
+    @cached_property
+    def scopes(self) -> Mapping[str, frozenset[str]]:
+        """The tokens that files declare by name, each with its scopes: `TOKEN name READ` gives PIPES:READ:pipe."""
+        found: dict[str, set[str]] = {}
+        definitions: list[DataSource | Pipe] = [source.definition for source in self.sources.values()]
+        for definition in [*definitions, *self.pipes.values()]:
+            kind = "PIPES" if isinstance(definition, Pipe) else "DATASOURCES"
+            for grant in definition.tokens:
+                found.setdefault(grant.name, set()).add(f"{kind}:{grant.permission}:{definition.name}")
+        return {name: frozenset(scopes) for name, scopes in found.items()}
+
 
 def load_workspace(folder: Path) -> Workspace:
     """Read and check the definitions below `folder`.

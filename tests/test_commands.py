@@ -159,6 +159,10 @@ def test_a_running_server_obeys_a_token_command_at_once(perch: Perch) -> None:
     secret = run_command(env, "token", "create", "reader", "--scope", "PIPES:READ:llm_totals").out.strip()
     assert perch.get("/v0/pipes/llm_totals.json", token=secret).status_code == 200
     assert perch.get("/v0/pipes/llm_performance.json", token=secret).status_code == 403
+    renewed = run_command(env, "token", "refresh", "reader").out.strip()
+    assert perch.get("/v0/pipes/llm_totals.json", token=secret).status_code == 403
+    secret = renewed
+    assert perch.get("/v0/pipes/llm_totals.json", token=secret).status_code == 200
     run_command(env, "token", "revoke", "reader")
     assert perch.get("/v0/pipes/llm_totals.json", token=secret).status_code == 403
 

@@ -1,4 +1,4 @@
-"""`/v0/tokens`: make, list and revoke tokens; for the admin token."""
+"""`/v0/tokens`: make, list, change, refresh and revoke tokens; for the admin token."""
 
 from __future__ import annotations
 
@@ -25,6 +25,28 @@ def create_token() -> Response:
     require_admin()
     name = request.values.get("name", "")
     token, secret = perch().tokens.create(name, request.values.getlist("scope"))
+    return jsonify({**_described(token), "token": secret})
+
+
+@blueprint.get("/v0/tokens/<name>")
+def describe_token(name: str) -> Response:
+    """The name and scopes of the token of this name or id."""
+    require_admin()
+    return jsonify(_described(perch().tokens.named(name)))
+
+
+@blueprint.put("/v0/tokens/<name>")
+def change_token(name: str) -> Response:
+    """Give a token one or more `scope` in place of those it has."""
+    require_admin()
+    return jsonify(_described(perch().tokens.change(name, request.values.getlist("scope"))))
+
+
+@blueprint.post("/v0/tokens/<name>/refresh")
+def refresh_token(name: str) -> Response:
+    """Give a token a new secret, which is shown this once; the one it had is refused from now on."""
+    require_admin()
+    token, secret = perch().tokens.refresh(name)
     return jsonify({**_described(token), "token": secret})
 
 
