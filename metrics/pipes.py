@@ -23,7 +23,7 @@ from metrics.formats import Answer, Unchanged
 from metrics.limits import Strangers
 from metrics.store import Store
 from metrics.templating import Parameter, Template, merged_parameters
-from metrics.workspace import Workspace
+from metrics.workspace import Columns, Workspace
 
 HOUSEKEEPING = frozenset(
     ("token", "from", "cli_version", "release_replacements", "__tb__client", "__tb__semver", "__tb__deployment",
@@ -96,6 +96,39 @@ class Endpoint:
     def reads(self) -> tuple[str, ...]:
         """The other pipes whose nodes are part of a call."""
         return tuple(dict.fromkeys(step.pipe.name for step in self._steps if step.pipe is not self.pipe))
+
+    @cached_property
+    def nodes(self) -> tuple[Endpoint, ...]:
+        """Each node of the pipe, in its order, as the pipe that answers with that one."""
+        return tuple(Endpoint(replace(self.pipe, published=node.name), self._workspace) for node in self.pipe.nodes)
+
+    @property
+    def answering(self) -> Node:
+        """The node whose rows are the answer."""
+        return self._last.node
+
+    @property
+    def mentioned(self) -> tuple[Parameter, ...]:
+        """The parameters that the answering node itself mentions."""
+        return tuple(self.parameters[item.name] for item in self._last.template.parameters)
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """The data sources, pipes and earlier nodes that the answering node itself reads, by name."""
+        earlier = {step.node.name for step in self._steps if step.pipe is self.pipe} - {self.answering.name}
+        return tuple(sorted(self._last.template.words & (self._tables.keys() | self._workspace.pipes.keys() | earlier)))
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns of the answer with their ClickHouse types; none where only certain values get one."""
+        with contextlib.suppress(BadRequest):
+            statement = self.sample()
+            return statement.compiled.described(statement.values)
+        return ()
+
+    @property
+    def _last(self) -> _Step:
+        return [step for step in self._steps if step.pipe is self.pipe][-1]
 
     def statement(self, request: Request, sql: str = "") -> Statement:
         """The compiled statement and its values for this request.
@@ -300,21 +333,25 @@ class Endpoints:
             raise NotFound(f"Pipe '{name}' does not exist; there are: {known}.")
         return self._endpoints[name]
 
+    def published(self, name: str) -> Endpoint:
+        """The pipe of this name, which is an endpoint; raises NotFound for none and for one of another type."""
+        endpoint = self.find(name)
+        pipe = endpoint.pipe
+        if pipe.kind != "endpoint":
+            raise NotFound(f"Pipe '{pipe.name}' {_UNPUBLISHED[pipe.kind].format(**pipe.options)}")
+        return endpoint
+
     def call(self, endpoint: Endpoint, request: Request, known: Known) -> Answer | Unchanged:
         """Run an endpoint with the request's parameters, unless what it answers is known.
 
-        Raises:
-            NotFound: the pipe is not published as an endpoint.
-            PerchError: what `Endpoint.statement` and `Store.query` raise.
+        Raises what `Endpoint.statement` and `Store.query` raise.
         """
-        _refuse_unpublished(endpoint.pipe)
         return self._run(endpoint.statement(request), known)
 
     def call_over(
         self, endpoint: Endpoint, request: Request, sql: str, reader: Reader, known: Known
     ) -> Answer | Unchanged:
         """Run `sql` over the rows of an endpoint; raises what `call` and `query` raise."""
-        _refuse_unpublished(endpoint.pipe)
         return self._ask(sql, reader, lambda: endpoint.statement(request, sql), known)
 
     def query(self, sql: str, reader: Reader, request: Request, known: Known) -> Answer | Unchanged:
@@ -389,11 +426,6 @@ class Endpoints:
         else:
             result = query()
         return int(result.table.column(0)[0].as_py())
-
-
-def _refuse_unpublished(pipe: Pipe) -> None:
-    if pipe.kind != "endpoint":
-        raise NotFound(f"Pipe '{pipe.name}' {_UNPUBLISHED[pipe.kind].format(**pipe.options)}")
 
 
 def _refuse_excess(sql: str) -> None:

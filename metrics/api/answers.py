@@ -28,11 +28,17 @@ def answered(ask: Callable[[Known], Answer | Unchanged], extension: str) -> Resp
     return response
 
 
-def datafile(text: str) -> Response:
-    """The text of a definition; the Content-Type is exactly text/plain, since clients compare it."""
+def plain(text: str) -> Response:
+    """A text; the Content-Type is exactly text/plain, since clients compare it."""
     response = Response(text)
     response.headers["Content-Type"] = "text/plain"
     response.headers["Cache-Control"] = PRIVATE
+    return response
+
+
+def datafile(text: str) -> Response:
+    """The text of a definition's file, with an ETag of what it holds."""
+    response = plain(text)
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -11,30 +10,34 @@ from flask import Blueprint, Response, jsonify, request
 from metrics import events, ingest, mutations
 from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
+from metrics.api.descriptions import chosen, modified_at
 from metrics.errors import BadRequest
 from metrics.exports import ExportedMonth
 from metrics.workspace import Source
 
+BESIDE_COLUMNS = ("engine", "indexes", "new_columns_detected", "quarantine_rows")
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 
 blueprint = Blueprint("datasources", __name__)
 
 
 @blueprint.get("/v0/datasources")
+@blueprint.get("/v1/datasources")
 def list_datasources() -> Response:
     """The data sources that the token may read, with their row counts."""
     seen = token()
     sources = [item for item in perch().workspace.sources.values() if seen.may("DATASOURCES:READ", item.name)]
-    return jsonify(datasources=[chosen(_described(source)) for source in sources])
+    return jsonify(datasources=[_chosen(_described(source)) for source in sources])
 
 
 @blueprint.get("/v0/datasources/<name>")
+@blueprint.get("/v1/datasources/<name>")
 def describe_datasource(name: str) -> Response:
     """One data source: columns, engine, size, exported months."""
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
     exports = [_month(month) for month in perch().exporter.months(source)]
-    return jsonify(chosen({**_described(source), "exports": exports}))
+    return jsonify(_chosen({**_described(source), "exports": exports}))
 
 
 @blueprint.get("/v0/datasources/<name>.datasource")
@@ -45,10 +48,10 @@ def datasource_file(name: str) -> Response:
     return datafile(perch().workspace.source(name).definition.text)
 
 
-def chosen(described: dict[str, Any]) -> dict[str, Any]:
-    """Only the fields that the parameter `attrs` lists, where it is given."""
-    wanted = [name for name in request.args.get("attrs", "").split(",") if name]
-    return {name: value for name, value in described.items() if name in wanted} if wanted else described
+def _chosen(described: dict[str, Any]) -> dict[str, Any]:
+    """The fields that `attrs` lists; columns bring along what a client of Tinybird's reads with them."""
+    with_columns = "columns" in request.args.get("attrs", "").split(",")
+    return chosen(described, always=BESIDE_COLUMNS if with_columns else ())
 
 
 @blueprint.post("/v0/datasources")
@@ -138,12 +141,12 @@ def export() -> Response:
 def _described(source: Source) -> dict[str, Any]:
     engine = source.definition.engine
     rows, quarantined, size = perch().store.sizes(source.name, source.quarantine)
-    changed = f"{datetime.fromtimestamp(source.definition.path.stat().st_mtime, UTC):%Y-%m-%d %H:%M:%S.%f}"
+    changed = modified_at(source.definition.path)  # the file is the data source
     return {
         "id": source.name,
         "name": source.name,
         "description": source.definition.description,
-        "created_at": changed,  # the file is the data source: what is known of it is when it was written
+        "created_at": changed,
         "updated_at": changed,
         "type": "ndjson",
         "tags": dict(source.definition.tags),

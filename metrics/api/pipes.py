@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
 
-from metrics.api.answers import answered
+from metrics.api.answers import answered, datafile, plain
 from metrics.api.auth import perch, require, token
+from metrics.api.descriptions import describe_pipe
 from metrics.api.parameters import parameters, sent_sql
-from metrics.formats import split_format
-from metrics.pipes import Endpoint
+from metrics.formats import find_format, split_format
 
 blueprint = Blueprint("pipes", __name__)
 
 
 @blueprint.get("/v0/pipes")
+@blueprint.get("/v1/pipes")
 def list_pipes() -> Response:
     """The pipes that the token may read, of every type."""
     seen = token()
     pipes = perch().endpoints.all()
-    return jsonify(pipes=[_described(item) for item in pipes if seen.may("PIPES:READ", item.pipe.name)])
+    return jsonify(pipes=[describe_pipe(item) for item in pipes if seen.may("PIPES:READ", item.pipe.name)])
 
 
 @blueprint.get("/v0/pipes/<name>")
-def describe_pipe(name: str) -> Response:
+@blueprint.get("/v1/pipes/<name>")
+def one_pipe(name: str) -> Response:
     """One pipe: its nodes, parameters and text."""
     require("PIPES:READ", name)
-    return jsonify(_described(perch().endpoints.find(name)))
+    return jsonify(describe_pipe(perch().endpoints.find(name)))
+
+
+@blueprint.get("/v0/pipes/<name>.pipe")
+@blueprint.get("/v1/pipes/<name>.pipe")
+def pipe_file(name: str) -> Response:
+    """The text of its file."""
+    require("PIPES:READ", name)
+    return datafile(perch().endpoints.find(name).pipe.text)
+
+
+@blueprint.get("/examples/query.http")
+def example() -> Response:
+    """The URL of an endpoint as text, for the parameters `pipe`, `format` and `q`; the token is left to the caller."""
+    name, extension = request.args.get("pipe", ""), request.args.get("format", "json")
+    require("PIPES:READ", name)
+    perch().endpoints.published(name)
+    find_format(extension)
+    sql = request.args.get("q", "")
+    return plain(f"{request.host_url}v0/pipes/{name}.{extension}" + (f"?{urlencode({'q': sql})}" if sql else ""))
 
 
 @blueprint.route("/v0/pipes/<name>.<extension>", methods=["GET", "POST"])
@@ -35,33 +56,9 @@ def call_pipe(name: str, extension: str) -> Response:
     """Call an endpoint, or run the SQL of `q` over its rows, whose FORMAT clause goes before the extension."""
     reader = require("PIPES:READ", name)
     endpoints = perch().endpoints
-    endpoint = endpoints.find(name)
+    endpoint = endpoints.published(name)
     sql, wanted = split_format(sent_sql())
     asked = parameters()
     if sql:
         return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or extension)
     return answered(lambda known: endpoints.call(endpoint, asked, known), extension)
-
-
-def _described(endpoint: Endpoint) -> dict[str, Any]:
-    pipe = endpoint.pipe
-    return {
-        "id": pipe.name,
-        "name": pipe.name,
-        "description": pipe.description,
-        "type": "default" if pipe.kind == "standard" else pipe.kind,
-        "endpoint": pipe.published if pipe.kind == "endpoint" else None,
-        "url": f"{request.host_url}v0/pipes/{pipe.name}.json",
-        "parameters": [
-            {
-                "name": item.name,
-                "type": item.type,
-                "default": item.default,
-                "required": item.required,
-                "description": item.description,
-            }
-            for item in endpoint.parameters.values()
-        ],
-        "nodes": [{"name": node.name, "sql": node.sql, "description": node.description} for node in pipe.nodes],
-        "content": pipe.text,
-    }

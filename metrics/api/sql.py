@@ -31,6 +31,6 @@ def query() -> Response:
     asked = parameters()
     if pipeline:
         require("PIPES:READ", pipeline)
-        endpoint = endpoints.find(pipeline)
+        endpoint = endpoints.published(pipeline)
         return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or "json")
     return answered(lambda known: endpoints.query(sql, reader, asked, known), wanted or "json")
