@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from sqlglot import exp
 
 from metrics.dialect import functions
-from metrics.dialect.combinators import combined, resolve
-from metrics.dialect.rules import FLOAT64, NOTHING, NoRule, duck_type, literal_type, supertype
+from metrics.dialect.combinators import combined, is_aggregate, resolve
+from metrics.dialect.rules import FLOAT64, NOTHING, UINT64, NoRule, duck_type, literal_type, supertype
 from metrics.dialect.scope import Relation, Scope
 from metrics.dialect.table import Call, build
 from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
@@ -48,6 +48,12 @@ class Subqueries(Protocol):
 
     def subquery_name(self) -> str: ...
 
+    def named_table(self, node: exp.Expr, scope: Scope) -> Relation: ...
+
+    def fresh(self) -> str: ...
+
+    def truth(self, expressions: Expressions, node: exp.Expr) -> str: ...
+
     def frame(self, window: exp.Expr, scope: Scope) -> str: ...
 
     def frame_name(self, window: exp.Expr, scope: Scope) -> str: ...
@@ -71,12 +77,17 @@ class Expressions:
         method: Callable[[exp.Expr], Value] | None = getattr(self, f"on_{type(node).__name__.lower()}", None)
         try:
             if method is not None:
-                return method(node)
+                return self.summed(method(node))
             if type(node) in _BINARY:
-                return self.binary(node)
+                return self.summed(self.binary(node))
         except NoRule as error:
             raise self.queries.refuse(str(error), node) from None
         raise self.queries.refuse(f"{node.sql('clickhouse')[:80]} needs the ClickHouse engine", node)
+
+    def summed(self, value: Value) -> Value:
+        """A key of ROLLUP and its kind, as it is where its rows are summed."""
+        sql = self.scope.summed.get(value.number)
+        return replace(value, sql=sql, condition=False, plain_column=False) if sql else value
 
     def values(self, nodes: Sequence[exp.Expr]) -> tuple[Value, ...]:
         return tuple(self.value(node) for node in nodes)
@@ -88,7 +99,22 @@ class Expressions:
         if node.args.get("is_string"):
             return _literal(text, _text_name(text))
         number: int | float = int(text) if text.isdigit() else float(text)
-        return _literal(number, text if isinstance(number, int) else _float_name(number))
+        return _literal(number, str(number) if isinstance(number, int) else _float_name(number))
+
+    def on_hexstring(self, node: exp.Expr) -> Value:
+        return self.whole(node, 16)
+
+    def on_bitstring(self, node: exp.Expr) -> Value:
+        return self.whole(node, 2)
+
+    def whole(self, node: exp.Expr, base: int) -> Value:
+        """`0x1F` and `0b101`, by whose value the column is named."""
+        number = int(str(node.this), base)
+        return _literal(number, str(number))
+
+    def on_rawstring(self, node: exp.Expr) -> Value:
+        """A heredoc: `$$text$$`."""
+        return _literal(str(node.this), _text_name(str(node.this)))
 
     def on_neg(self, node: exp.Expr) -> Value:
         inner = self.value(node.this)
@@ -129,6 +155,8 @@ class Expressions:
         alias = None if table else self.scope.alias(name)
         if alias is not None:
             return self.aliased(name, alias)
+        if table and name in self.scope.locals and self.scope.column(name, table) is not None:
+            return self.scope.locals[name].named(f"{table}.{name}")
         found = self.scope.column(name, table)
         if found is None and not table and name in ("nan", "inf", "NaN", "Inf"):
             return Value(f"CAST('{name.lower()}' AS DOUBLE)", FLOAT64, name.lower(), constant=True)
@@ -170,13 +198,13 @@ class Expressions:
         return self.call(name, [self.value(left), self.value(right)])
 
     def on_dpipe(self, node: exp.Expr) -> Value:
-        return self.call("concat", self.values(_flat(node, exp.DPipe)))
+        return self.call("concat", self.values(flat(node, exp.DPipe)))
 
     def on_and(self, node: exp.Expr) -> Value:
-        return self.call("and", self.values(_flat(node, exp.And)))
+        return self.call("and", self.values(flat(node, exp.And)))
 
     def on_or(self, node: exp.Expr) -> Value:
-        return self.call("or", self.values(_flat(node, exp.Or)))
+        return self.call("or", self.values(flat(node, exp.Or)))
 
     def on_not(self, node: exp.Expr) -> Value:
         inner = node.this
@@ -197,6 +225,15 @@ class Expressions:
             raise NoRule(f"{node.sql('clickhouse')} needs the ClickHouse engine")
         return self.call("isNull", [self.value(node.this)])
 
+    def on_nullsafeeq(self, node: exp.Expr) -> Value:
+        left, right = self.values([node.this, node.expression])
+        if NOTHING in (left.type.bare, right.type.bare):
+            sql = " AND ".join(f"{each.number} IS NULL" for each in (left, right))
+        else:
+            first, second = functions.comparable(left, right)
+            sql = f"{first} IS NOT DISTINCT FROM {second}"
+        return condition(f"({sql})").named(f"isNotDistinctFrom({left.name}, {right.name})")
+
     def on_between(self, node: exp.Expr) -> Value:
         operand, low, high = self.values([node.this, node.args["low"], node.args["high"]])
         bounds = [self.call("greaterOrEquals", [operand, low]), self.call("lessOrEquals", [operand, high])]
@@ -209,7 +246,10 @@ class Expressions:
         """`x IN (...)`: a list, an array, a parameter or a subquery. NULLs among the elements match nothing."""
         operand = self.value(node.this)
         query, field = node.args.get("query"), node.args.get("field")
-        if query is not None:
+        table = self.table_named(field)
+        if table is not None and field is not None:
+            found, name = self.in_relation(operand, table), field.name
+        elif query is not None:
             found, name = self.in_subquery(operand, query), self.queries.subquery_name()
         elif field is not None:
             collection = self.value(field)
@@ -227,6 +267,8 @@ class Expressions:
     def in_list(self, operand: Value, elements: Sequence[Value]) -> str:
         present = [element for element in elements if element.type.bare != NOTHING]
         if operand.parts:
+            if present and not any(element.parts for element in present):
+                present = [_tuple(present)]
             rows = ", ".join(_row(operand, element) for element in present)
             return f"({_row_of(operand)} IN ({rows}))"
         written = ", ".join(functions.comparable(operand, element)[1] for element in present)
@@ -235,7 +277,17 @@ class Expressions:
         return f"({operand.number} IN ({written}))"
 
     def in_subquery(self, operand: Value, query: exp.Expr) -> str:
-        relation = self.queries.subquery(query, self.scope)
+        return self.in_relation(operand, self.queries.subquery(query, self.scope))
+
+    def table_named(self, field: exp.Expr | None) -> Relation | None:
+        """The table or WITH query that `IN name` means, where no column or alias has that name."""
+        if not isinstance(field, exp.Column) or field.table or field.name in self.scope.locals:
+            return None
+        if self.scope.alias(field.name) is not None or self.scope.column(field.name) is not None:
+            return None
+        return self.queries.named_table(field, self.scope)
+
+    def in_relation(self, operand: Value, relation: Relation) -> str:
         if operand.parts:
             if len(relation.columns) != len(operand.parts):
                 raise NoRule(f"IN expects {len(operand.parts)} columns, the subquery has {len(relation.columns)}")
@@ -383,7 +435,8 @@ class Expressions:
         over = f" OVER ({self.queries.frame(node, self.scope)})"
         value = self.function(inner, arguments, params, over=over)
         alias = node.args.get("alias")
-        shown = alias.name if alias is not None else f"({self.queries.frame_name(node, self.scope)})"
+        named = not any(node.args.get(part) for part in ("partition_by", "order", "spec"))
+        shown = alias.name if alias is not None and named else f"({self.queries.frame_name(node, self.scope)})"
         return value.named(f"{value.name} OVER {shown}")
 
     def function(
@@ -404,8 +457,28 @@ class Expressions:
             return self.array(self.values(arguments))
         if name == "arrayJoin":
             return self.joined_array(node)
+        if name.lower() == "grouping":
+            return self.grouping(arguments)
         levels = self.scope.levels.get(quantile_key(node) or "", ())
-        return self.call(name, self.values(arguments), self.values(params), distinct, holds, over, levels)
+        grouped = is_aggregate(name) and not over
+        values = self.rows_of_group(arguments) if grouped else self.values(arguments)
+        return self.call(name, values, self.values(params), distinct, holds, over, levels)
+
+    def rows_of_group(self, arguments: Sequence[exp.Expr]) -> tuple[Value, ...]:
+        """What an aggregate runs over: a key of ROLLUP is there the value of each row."""
+        summed, self.scope.summed = self.scope.summed, {}
+        try:
+            return self.values(arguments)
+        finally:
+            self.scope.summed = summed
+
+    def grouping(self, arguments: Sequence[exp.Expr]) -> Value:
+        """`grouping(a, b)`: a bit for each key, 1 where the row is a sum over it."""
+        keys = self.rows_of_group(arguments)
+        if not keys or any(key.number not in self.scope.summed for key in keys):
+            raise NoRule("grouping expects keys of ROLLUP, CUBE or GROUPING SETS")
+        sql = f"CAST(GROUPING({', '.join(key.number for key in keys)}) AS UBIGINT)"
+        return Value(sql, UINT64, f"grouping({', '.join(key.name for key in keys)})")
 
     def joined_array(self, node: exp.Expr) -> Value:
         """`arrayJoin(a)`: one row for each element; the array is a source in FROM, the call its column."""
@@ -476,7 +549,7 @@ def _type(text: str) -> Type:
         raise NoRule(str(error)) from None
 
 
-def _flat(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+def flat(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     """The operands of a chain such as `a AND b AND c`, without recursion into its depth."""
     operands: list[exp.Expr] = []
     stack = [node]

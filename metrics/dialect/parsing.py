@@ -76,6 +76,22 @@ class _Parser(ClickHouseParser):
 
     QUERY_MODIFIER_PARSERS: ClassVar[Any] = {**ClickHouseParser.QUERY_MODIFIER_PARSERS, TokenType.LIMIT: _limit}
 
+    def _parse_expression(self) -> exp.Expr | None:
+        """`APPLY(...)` after an expression takes any function, a lambda and parameters too."""
+        this = super(ClickHouseParser, self)._parse_expression()
+        while self._match_pair(TokenType.APPLY, TokenType.L_PAREN):
+            this = exp.Apply(this=this, expression=self._parse_lambda())
+            self._match_r_paren()
+        return this
+
+    def _parse_interpolate(self) -> list[exp.Expr] | None:
+        """INTERPOLATE alone stands for all columns: a star here."""
+        if not self._match_text_seq("INTERPOLATE"):
+            return None
+        if self._curr is None or self._curr.token_type != TokenType.L_PAREN:
+            return [exp.Star()]
+        return list(self._parse_wrapped_csv(self._parse_name_as_expression))
+
     FUNCTIONS: ClassVar[Any] = {}
     FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"], **_TIME_CALLS}
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}

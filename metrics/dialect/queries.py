@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlglot import exp
 
-from metrics.dialect.combinators import is_aggregate
 from metrics.dialect.expressions import Expressions, quantile_levels
+from metrics.dialect.fill import Fill, read_fill
 from metrics.dialect.functions import zones
+from metrics.dialect.grouping import Grouping, has_aggregate
 from metrics.dialect.parsing import place_of
-from metrics.dialect.rules import UINT64, NoRule, duck_type, supertype
-from metrics.dialect.scope import Relation, Scope, Source, quoted
+from metrics.dialect.rules import NoRule, duck_type, supertype
+from metrics.dialect.scope import Relation, Scope, quoted
+from metrics.dialect.sources import Sources
+from metrics.dialect.stars import Stars
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value, cast
+from metrics.dialect.windows import Windows
 from metrics.errors import DefinitionError
 
 # Clauses that change what a query answers and that DuckDB has no counterpart for.
@@ -117,11 +121,19 @@ class Queries:
             if cte.args.get("scalar"):
                 scope.with_aliases[name] = cte.this
                 continue
-            if cte.args["alias"].args.get("columns"):
-                raise self.refuse(f"column names after WITH {name} are not supported", cte)
             output = self.query(cte.this, scope)
-            scope.ctes[name] = Relation(f"({output.sql})", output.columns)
+            names = [each.name for each in cte.args["alias"].args.get("columns") or []]
+            scope.ctes[name] = self.renamed(output, names, cte)
         return scope
+
+    def renamed(self, output: Output, names: Sequence[str], node: exp.Expr) -> Relation:
+        """A WITH query, with the names that `WITH x(a, b) AS` gives to its columns."""
+        if not names:
+            return Relation(f"({output.sql})", output.columns)
+        if len(names) != len(output.columns):
+            raise self.refuse(f"WITH names {len(names)} columns, its query has {len(output.columns)}", node)
+        columns = tuple((name, type_) for name, (_, type_) in zip(names, output.columns, strict=True))
+        return Relation(f"(SELECT * FROM ({output.sql}) AS q({', '.join(map(quoted, names))}))", columns)
 
     # UNION and its kind
 
@@ -163,26 +175,34 @@ class Queries:
     def select(self, node: exp.Select, parent: Scope | None, outermost: bool) -> Output:
         self.check_clauses(node)
         scope = self.with_scope(node, parent)
-        source = self.from_clause(node, scope)
         scope.aliases.update(self.aliases_of(node))
+        source = Sources(self, scope).from_clause(node)
         scope.levels = quantile_levels(node.expressions)
         scope.windows = {window.this.name: window for window in node.args.get("windows") or []}
         expressions = Expressions(scope, self)
         source += self.array_joins(node, scope, expressions, bool(source))
-        items = self.items(node, scope, expressions)
+        group = self.group(node, expressions)
+        items = self.items(node, expressions)
         self.check_names(items, node)
-        shown = [self.shown(value, outermost, node) for value in items]
-        parts = [f"SELECT {'DISTINCT ' if node.args.get('distinct') else ''}"]
+        fill = self.fill(node, items, expressions)
+        shown = [self.shown(value, outermost and fill is None, node) for value in items]
+        parts = [f"SELECT {'DISTINCT ' if self.is_distinct(node) else ''}"]
         parts[0] += ", ".join(f"{sql} AS {quoted(value.name)}" for value, sql in zip(items, shown, strict=True))
         if source:
             parts.append(f"FROM {source}")
-        parts += self.filters(node, expressions)
-        order = self.order(node, expressions, items, shown)
+        parts += self.filters(node, expressions, group)
         columns = tuple((value.name, value.type) for value in items)
-        if node.args.get("limit_by") is not None:
-            parts.append(self.limit_by(node, order, expressions))
         limit, offset = self.limits(node, expressions)
+        if fill is not None:
+            body, order = self.filled(node, fill, " ".join(parts), items, expressions, outermost)
+            parts = [body]
+        else:
+            order = self.order(node, expressions, items, shown)
+        parts += self.limit_by(node, order, expressions)
         limited = Limited(" ".join(parts), limit, offset) if limit or offset else None
+        if self.with_ties(node):
+            parts.append(self.tied(node, limit, offset, order))
+            limit = offset = ""
         parts += [f"ORDER BY {', '.join(order)}"] if order else []
         parts += [f"{word} {count}" for word, count in (("LIMIT", limit), ("OFFSET", offset)) if count]
         return Output(" ".join(parts), columns, limited)
@@ -191,9 +211,6 @@ class Queries:
         for key, word in _REFUSED.items():
             if node.args.get(key):
                 raise self.refuse(f"{word} needs the ClickHouse engine", node)
-        distinct = node.args.get("distinct")
-        if distinct is not None and distinct.args.get("on"):
-            raise self.refuse("DISTINCT ON needs the ClickHouse engine; LIMIT 1 BY does not", node)
         for setting in node.args.get("settings") or []:
             name = setting.this.name if setting.this is not None else ""
             if name not in _HARMLESS_SETTINGS:
@@ -212,7 +229,7 @@ class Queries:
         keys = node.args["group"].expressions if node.args.get("group") is not None else []
         for item in [*node.expressions, *keys]:
             for each in item.walk(prune=lambda inner: isinstance(inner, exp.Query)):
-                if isinstance(each, exp.Alias):
+                if isinstance(each, exp.Alias) and not isinstance(each.parent, exp.Star):
                     found.setdefault(each.args["alias"].name, each.this)
         return found
 
@@ -232,31 +249,15 @@ class Queries:
             return value.sql
         return f"CAST({value.sql} AS {duck_type(value.type)})"
 
-    def items(self, node: exp.Select, scope: Scope, expressions: Expressions) -> list[Value]:
+    def items(self, node: exp.Select, expressions: Expressions) -> list[Value]:
         found: list[Value] = []
+        stars = Stars(expressions)
         for item in node.expressions:
-            if isinstance(item, exp.Star):
-                found += self.star(item, scope.sources, scope)
-            elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-                found += self.star(item.this, [each for each in scope.sources if each.alias == item.table], scope)
-            else:
-                found.append(expressions.value(item))
-        return found
-
-    def star(self, star: exp.Star, sources: Sequence[Source], scope: Scope) -> list[Value]:
-        if not sources:
-            raise self.refuse("* needs a FROM", star)
-        if scope.locals:
-            raise self.refuse("* with ARRAY JOIN needs the ClickHouse engine; name the columns", star)
-        if star.args.get("replace") or star.args.get("rename"):
-            raise self.refuse("* REPLACE needs the ClickHouse engine", star)
-        left_out = {column.name for column in star.args.get("except_") or []}
-        found: list[Value] = []
-        for source in sources:
-            for name in source.columns:
-                if name in left_out or name in source.hidden:
-                    continue
-                found.append(source.value(name).named(scope.shown_name(name, source.alias)))
+            try:
+                columns = stars.expand(item)
+            except NoRule as error:
+                raise self.refuse(str(error), item) from None
+            found += [expressions.value(item)] if columns is None else columns
         return found
 
     # arrays as rows
@@ -264,7 +265,7 @@ class Queries:
     def array_joins(self, node: exp.Select, scope: Scope, expressions: Expressions, has_source: bool) -> str:
         """Each distinct arrayJoin() of a SELECT becomes a source of its own, beside the tables."""
         sql = ""
-        for call in self.array_join_calls(node):
+        for call in self.array_join_calls(node, scope):
             text = call.sql("clickhouse")
             if text in scope.array_joins:
                 continue
@@ -275,168 +276,65 @@ class Queries:
             sql += f" CROSS JOIN {joined}" if has_source or sql else joined
         return sql
 
-    def array_join_calls(self, node: exp.Select) -> list[exp.Anonymous]:
-        """The calls of arrayJoin that belong to this SELECT and not to one inside it."""
+    def array_join_calls(self, node: exp.Select, scope: Scope) -> list[exp.Anonymous]:
+        """The calls of arrayJoin that belong to this SELECT, or to the WITH aliases it names, and not to one inside."""
         parts = [*node.expressions, *(node.args.get(key) for key in ("prewhere", "where", "group", "having", "order"))]
-        return [
-            each
-            for part in parts
-            if part is not None
-            for each in part.walk(prune=lambda inner: isinstance(inner, exp.Query))
-            if isinstance(each, exp.Anonymous) and str(each.this) == "arrayJoin" and len(each.expressions) == 1
-        ]
+        found: list[exp.Anonymous] = []
+        seen: set[str] = set()
+        while parts:
+            part = parts.pop(0)
+            for each in part.walk(prune=lambda inner: isinstance(inner, exp.Query)) if part is not None else ():
+                if isinstance(each, exp.Anonymous) and str(each.this) == "arrayJoin" and len(each.expressions) == 1:
+                    found.append(each)
+                if isinstance(each, exp.Column) and not each.table and each.name not in {*seen, *scope.aliases}:
+                    seen.add(each.name)
+                    parts.append(scope.outer_alias(each.name))
+        return found
 
     def check_array_join(self, call: exp.Anonymous, node: exp.Select, scope: Scope) -> None:
-        grouped = node.args.get("group") is not None or any(self.aggregates(each, scope) for each in node.expressions)
-        inside = self.aggregates(call.expressions[0], scope)
+        """An array may be spread before rows are grouped, not after: in a key or in an aggregate's argument."""
+        grouped = node.args.get("group") is not None or any(has_aggregate(each, scope) for each in node.expressions)
+        inside = has_aggregate(call.expressions[0], scope)
         keys = node.args["group"].expressions if node.args.get("group") is not None else []
-        named = [scope.aliases.get(key.name, key) if isinstance(key, exp.Column) else key for key in keys]
-        is_key = any(call.sql() in key.sql() for key in named)
-        if inside or (grouped and not is_key):
+        named = [scope.alias(key.name) or key if isinstance(key, exp.Column) else key for key in keys]
+        before = any(call.sql() in key.sql() for key in named) or self.is_aggregated(call)
+        if inside or (grouped and not before):
             raise self.refuse("arrayJoin after GROUP BY needs the ClickHouse engine; a subquery does not", call)
+
+    def is_aggregated(self, call: exp.Anonymous) -> bool:
+        around = call.parent
+        while around is not None and not isinstance(around, exp.Query):
+            if isinstance(around, exp.Func) and has_aggregate(around, Scope()):
+                return True
+            around = around.parent
+        return False
 
     def unnested(self, array: Value, node: exp.Expr) -> tuple[str, Value]:
         if not array.type.is_array:
-            raise self.refuse(f"ARRAY JOIN expects an array, found {array.name} of type {array.type}", node)
+            raise self.refuse(f"arrayJoin expects an array, found {array.name} of type {array.type}", node)
         alias = self.fresh()
         column = f"{quoted(alias)}.v"
         return f"(SELECT unnest({array.sql}) AS v) AS {quoted(alias)}", Value(column, array.type.bare.inner, "v")
 
-    def array_join(self, node: exp.Join, scope: Scope) -> str:
-        """`ARRAY JOIN a AS x`: x is an element; without an alias the array's own name is."""
-        if node.args.get("side"):
-            raise self.refuse("LEFT ARRAY JOIN needs the ClickHouse engine", node)
-        target = node.this
-        name = target.alias if isinstance(target, exp.Alias) else target.name
-        array = Expressions(scope, self).value(target.this if isinstance(target, exp.Alias) else target)
-        sql, value = self.unnested(array, node)
-        for source in scope.sources:
-            source.hidden.add(name)
-        scope.locals[name] = value.named(name)
-        return f" CROSS JOIN {sql}"
-
-    # FROM
-
-    def from_clause(self, node: exp.Select, scope: Scope) -> str:
-        clause = node.args.get("from_")
-        if clause is None:
-            if node.args.get("joins"):
-                raise self.refuse("JOIN without FROM", node)
-            return ""
-        sql, source = self.source(clause.this, scope)
-        scope.sources.append(source)
-        for join in node.args.get("joins") or []:
-            sql += self.join(join, scope)
-        return sql
-
-    def source(self, node: exp.Expr, scope: Scope) -> tuple[str, Source]:
-        """A table, a WITH query, a subquery or numbers(), under its alias."""
-        alias = node.args.get("alias")
-        if alias is not None and alias.args.get("columns"):
-            raise self.refuse("column names after a table's alias are not supported", node)
-        if isinstance(node, exp.Subquery):
-            relation = self.subquery(node.this, scope)
-            self.check_subquery(node)
-            name = node.alias or self.fresh()
-        elif isinstance(node, exp.Table):
-            relation, name = self.table(node, scope)
-            name = node.alias or name
-        else:
-            word = "FINAL" if isinstance(node, exp.Final) else node.sql("clickhouse")[:60]
-            raise self.refuse(f"{word} in FROM needs the ClickHouse engine", node)
-        return f"{relation.sql} AS {quoted(name)}", Source(name, dict(relation.columns))
-
-    def check_subquery(self, node: exp.Subquery) -> None:
-        extra = [key for key, value in node.args.items() if value and key not in ("this", "alias")]
-        if extra:
-            raise self.refuse(f"{extra[0].strip('_').upper()} on a subquery in FROM needs the ClickHouse engine", node)
+    # names of FROM
 
     def fresh(self) -> str:
         self.aliases += 1
         return f"_t{self.aliases}"
 
-    def table(self, node: exp.Table, scope: Scope) -> tuple[Relation, str]:
-        if node.args.get("db") is not None or node.args.get("catalog") is not None:
-            raise self.refuse(f"there is no data source {node.sql('clickhouse')}", node)
-        extra = [key for key, value in node.args.items() if value and key not in ("this", "alias", "db", "catalog")]
-        if extra:
-            raise self.refuse(f"{extra[0].strip('_').upper()} on {node.name} needs the ClickHouse engine", node)
-        if not isinstance(node.this, exp.Identifier):
-            return self.table_function(node, scope)
+    def named_table(self, node: exp.Expr, scope: Scope) -> Relation:
+        """The WITH query or the table of a name."""
         cte = scope.cte(node.name)
         if cte is not None:
-            return cte, node.name
+            return cte
         if node.name not in self.tables:
             raise self.refuse(f"there is no data source or pipe {node.name}{self.known()}", node)
         self.used.add(node.name)
-        return self.tables[node.name], node.name
+        return self.tables[node.name]
 
     def known(self) -> str:
         """What a request may read."""
         return f"; there are: {', '.join(self.offered)}" if self.offered else ""
-
-    def table_function(self, node: exp.Table, scope: Scope) -> tuple[Relation, str]:
-        call = node.this
-        name = str(call.this) if isinstance(call, exp.Anonymous) else call.sql("clickhouse")[:40]
-        if name not in ("numbers", "zeros", "one") or not isinstance(call, exp.Anonymous):
-            raise self.refuse(f"the table function {name} needs the ClickHouse engine", node)
-        bounds = [Expressions(scope, self).value(each) for each in call.expressions]
-        if not 1 <= len(bounds) <= 2 or not all(bound.type.is_integer for bound in bounds) or name != "numbers":
-            raise self.refuse("numbers expects a count, or a start and a count", node)
-        start = f"CAST({bounds[0].sql} AS BIGINT)" if len(bounds) == 2 else "0"
-        end = f"{start} + CAST({bounds[-1].sql} AS BIGINT)"
-        sql = f"(SELECT CAST(range AS UBIGINT) AS number FROM range({start}, {end}))"
-        return Relation(sql, (("number", UINT64),)), self.fresh()
-
-    # JOIN
-
-    def join(self, node: exp.Join, scope: Scope) -> str:
-        kind, side = str(node.args.get("kind") or ""), str(node.args.get("side") or "")
-        if kind == "ARRAY":
-            return self.array_join(node, scope)
-        if node.args.get("method") or kind not in ("", "INNER", "OUTER", "CROSS", "SEMI", "ANTI", "ALL"):
-            word = " ".join(filter(None, (str(node.args.get("method") or ""), kind, side)))
-            raise self.refuse(f"{word} JOIN needs the ClickHouse engine", node)
-        if kind in ("SEMI", "ANTI") and side != "LEFT":
-            raise self.refuse(f"{side} {kind} JOIN needs the ClickHouse engine", node)
-        sql, source = self.source(node.this, scope)
-        if any(source.alias == other.alias for other in scope.sources):
-            raise self.refuse(f"two tables in FROM are named {source.alias}; give one of them an alias", node)
-        left = list(scope.sources)
-        scope.sources.append(source)
-        condition = self.join_condition(node, scope, left, source)
-        self.mark_defaults(side, left, source)
-        if kind in ("SEMI", "ANTI"):
-            scope.sources.pop()
-            return f" {kind} JOIN {sql}{condition}"
-        if not condition and side:
-            raise self.refuse(f"{side} JOIN needs ON or USING", node)
-        word = f"{side} JOIN" if side else "JOIN" if condition else "CROSS JOIN"
-        return f" {word} {sql}{condition}"
-
-    def mark_defaults(self, side: str, left: Sequence[Source], right: Source) -> None:
-        if side in ("LEFT", "FULL"):
-            right.defaults = True
-        if side in ("RIGHT", "FULL"):
-            for each in left:
-                each.defaults = True
-
-    def join_condition(self, node: exp.Join, scope: Scope, left: Sequence[Source], right: Source) -> str:
-        if node.args.get("on") is not None:
-            return f" ON {self.truth(Expressions(scope, self), node.args['on'])}"
-        using = node.args.get("using") or []
-        if not using:
-            return ""
-        if str(node.args.get("side") or "") in ("RIGHT", "FULL"):
-            raise self.refuse("RIGHT and FULL JOIN with USING need the ClickHouse engine; ON does not", node)
-        parts = []
-        for key in using:
-            owners = [each for each in left if key.name in each.columns and key.name not in each.hidden]
-            if len(owners) != 1 or key.name not in right.columns:
-                raise self.refuse(f"USING ({key.name}): expected one column of that name on each side", node)
-            parts.append(f"{quoted(owners[0].alias)}.{quoted(key.name)} = {quoted(right.alias)}.{quoted(key.name)}")
-            right.hidden.add(key.name)
-        return f" ON {' AND '.join(parts)}"
 
     # WHERE, GROUP BY, HAVING, ORDER BY, LIMIT
 
@@ -446,41 +344,34 @@ class Queries:
         except NoRule as error:
             raise self.refuse(str(error), node) from None
 
-    def filters(self, node: exp.Select, expressions: Expressions) -> list[str]:
+    def group(self, node: exp.Select, expressions: Expressions) -> str:
+        if node.args.get("group") is None:
+            return ""
+        try:
+            return Grouping(node, expressions, lambda key: self.positional(key, node)).sql()
+        except NoRule as error:
+            raise self.refuse(str(error), node.args["group"]) from None
+
+    def filters(self, node: exp.Select, expressions: Expressions, group: str) -> list[str]:
         parts = []
         wheres = [node.args[key].this for key in ("prewhere", "where") if node.args.get(key) is not None]
+        having = node.args.get("having")
+        grouped = group or any(has_aggregate(each, expressions.scope) for each in (*node.expressions, having) if each)
+        for each in wheres:
+            if has_aggregate(each, expressions.scope):
+                raise self.refuse("an aggregate cannot stand in WHERE, which comes before GROUP BY; HAVING can", each)
+        if having is not None and not grouped:
+            wheres.append(having.this)
+        summed, expressions.scope.summed = expressions.scope.summed, {}
         if wheres:
             parts.append(f"WHERE {' AND '.join(self.truth(expressions, each) for each in wheres)}")
-        if node.args.get("group") is not None:
-            parts.append(self.group(node, expressions))
-        for key in ("having", "qualify"):
-            if node.args.get(key) is not None:
-                parts.append(f"{key.upper()} {self.truth(expressions, node.args[key].this)}")
+        expressions.scope.summed = summed
+        parts += [group] if group else []
+        if having is not None and grouped:
+            parts.append(f"HAVING {self.truth(expressions, having.this)}")
+        if node.args.get("qualify") is not None:
+            parts.append(f"QUALIFY {self.truth(expressions, node.args['qualify'].this)}")
         return parts
-
-    def group(self, node: exp.Select, expressions: Expressions) -> str:
-        group = node.args["group"]
-        for key in ("totals", "rollup", "cube", "grouping_sets"):
-            if group.args.get(key):
-                raise self.refuse(f"GROUP BY with {key.upper().replace('_', ' ')} needs the ClickHouse engine", group)
-        keys = list(group.expressions)
-        if group.args.get("all"):
-            keys = [item for item in node.expressions if not self.aggregates(item, expressions.scope)]
-        written = [expressions.value(self.positional(key, node)).number for key in keys]
-        return f"GROUP BY {', '.join(dict.fromkeys(written))}" if written else "GROUP BY ()"
-
-    def aggregates(self, node: exp.Expr, scope: Scope) -> bool:
-        """Whether an expression, or an alias that it names, has an aggregate in it."""
-        for each in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
-            if isinstance(each, (exp.ParameterizedAgg, exp.CombinedAggFunc, exp.CombinedParameterizedAgg)):
-                return True
-            if isinstance(each, (exp.AnonymousAggFunc, exp.Anonymous)) and is_aggregate(str(each.this)):
-                return True
-            if isinstance(each, exp.Column) and not each.table:
-                alias = scope.aliases.get(each.name)
-                if alias is not None and alias is not node and self.aggregates(alias, replace(scope, aliases={})):
-                    return True
-        return False
 
     def positional(self, key: exp.Expr, node: exp.Select) -> exp.Expr:
         """`GROUP BY 1` is the first expression of the SELECT list."""
@@ -500,8 +391,21 @@ class Queries:
             return []
         keys: list[str] = []
         for ordered in clause.expressions:
-            keys += self.order_key(ordered, node, expressions, items, shown)
+            for each in self.every_column(ordered, items) or [ordered]:
+                keys += self.order_key(each, node, expressions, items, shown)
         return keys
+
+    def every_column(self, ordered: exp.Expr, items: Sequence[Value]) -> list[exp.Expr]:
+        """`ORDER BY ALL`: every column of the SELECT list in turn; [] for any other key."""
+        key = ordered.this
+        if not isinstance(key, exp.Column) or key.name.upper() != "ALL" or key.table or key.this.args.get("quoted"):
+            return []
+        found = []
+        for position in range(1, len(items) + 1):
+            each = ordered.copy()
+            each.set("this", exp.Literal.number(position))
+            found.append(each)
+        return found
 
     def order_key(
         self,
@@ -512,15 +416,12 @@ class Queries:
         shown: Sequence[str],
     ) -> list[str]:
         """NULL and NaN come last whichever way, as ClickHouse has it, unless NULLS FIRST asks otherwise."""
-        if ordered.args.get("with_fill"):
-            raise self.refuse("WITH FILL needs the ClickHouse engine", ordered)
-        if isinstance(ordered.this, exp.Collate) or type(ordered.this).__name__ == "All":
-            raise self.refuse("ORDER BY with COLLATE or ALL needs the ClickHouse engine", ordered)
-        value = expressions.value(self.positional(ordered.this, node))
+        if isinstance(ordered.this, exp.Collate):
+            raise self.refuse("ORDER BY with COLLATE needs the ClickHouse engine", ordered)
+        value = self.order_value(ordered.this, node, expressions, items)
         direction = "DESC" if ordered.args.get("desc") else "ASC"
         nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
-        position = next((n for n, item in enumerate(items) if item.sql == value.sql and item.sql == shown[n]), None)
-        distinct = node.args.get("distinct") is not None
+        distinct = self.is_distinct(node)
         sql = value.number
         if distinct:
             position = next((n for n, item in enumerate(items) if item.sql == value.sql), None)
@@ -530,13 +431,45 @@ class Queries:
             keys.insert(0, f"isnan({sql}) {'DESC' if nulls == 'FIRST' else 'ASC'} NULLS {nulls}")
         return keys
 
+    def order_value(self, key: exp.Expr, node: exp.Select, expressions: Expressions, items: Sequence[Value]) -> Value:
+        """What ORDER BY sorts by: a position is that column of the SELECT list, with `*` spread out."""
+        if isinstance(key, exp.Literal) and not key.is_string and key.name.isdigit():
+            if not 1 <= int(key.name) <= len(items):
+                raise self.refuse(f"there is no column {key.name} in the SELECT list", key)
+            return items[int(key.name) - 1]
+        return expressions.value(key)
+
+    def is_distinct(self, node: exp.Select) -> bool:
+        distinct = node.args.get("distinct")
+        return distinct is not None and not distinct.args.get("on")
+
     def limits(self, node: exp.Select, expressions: Expressions) -> tuple[str, str]:
-        """The SQL of LIMIT and of OFFSET; "" for one that is not there."""
+        """The SQL of LIMIT (or FETCH FIRST) and of OFFSET; "" for one that is not there."""
         limit, offset = node.args.get("limit"), node.args.get("offset")
-        if limit is not None and (not isinstance(limit, exp.Limit) or limit.args.get("limit_options") is not None):
-            raise self.refuse("LIMIT WITH TIES and FETCH need the ClickHouse engine", node)
-        counts = [self.count(each.expression, expressions) if each is not None else "" for each in (limit, offset)]
-        return counts[0], counts[1]
+        if offset is not None and offset.expressions:  # LIMIT n OFFSET m BY keys
+            return "", ""
+        count = limit.args.get("count") or limit.expression if limit is not None else None
+        counts = (count, offset.expression if offset is not None else None)
+        written = [self.count(each, expressions) if each is not None else "" for each in counts]
+        return written[0], written[1]
+
+    def with_ties(self, node: exp.Select) -> bool:
+        limit = node.args.get("limit")
+        options = limit.args.get("limit_options") if limit is not None else None
+        if options is None:
+            return False
+        if options.args.get("percent"):
+            raise self.refuse("LIMIT PERCENT needs the ClickHouse engine", node)
+        return bool(options.args.get("with_ties"))
+
+    def tied(self, node: exp.Select, limit: str, offset: str, order: list[str]) -> str:
+        """`LIMIT n WITH TIES`: also the rows that are equal to the last one in the query's order."""
+        if self.is_distinct(node) or node.args.get("qualify") or not order:
+            message = "WITH TIES without ORDER BY, or with DISTINCT or QUALIFY, needs the ClickHouse engine"
+            raise self.refuse(message, node)
+        keys = ", ".join(order)
+        first = f"row_number() OVER (ORDER BY {keys}) > {offset or 0}"
+        return f"QUALIFY {first} AND rank() OVER (ORDER BY {keys}) <= {offset or 0} + {limit}"
 
     def count(self, node: exp.Expr, expressions: Expressions) -> str:
         value = expressions.value(node)
@@ -546,72 +479,116 @@ class Queries:
             return str(value.literal)
         return f"CAST({value.sql} AS BIGINT)"
 
-    def limit_by(self, node: exp.Select, order: list[str], expressions: Expressions) -> str:
-        """`LIMIT n BY keys`: the first rows of each key in the query's order."""
-        limit = node.args["limit_by"]
-        if node.args.get("distinct") or node.args.get("qualify") or limit.args.get("offset") is not None:
-            raise self.refuse("LIMIT BY with DISTINCT, QUALIFY or an OFFSET needs the ClickHouse engine", node)
-        keys = [expressions.value(self.positional(each, node)).number for each in limit.expressions]
+    def limit_by_keys(self, node: exp.Select) -> tuple[exp.Expr, exp.Expr | None, Sequence[exp.Expr]] | None:
+        """The count, the offset and the keys of LIMIT BY, or of DISTINCT ON, which is LIMIT 1 BY."""
+        distinct, offset, clause = (node.args.get(key) for key in ("distinct", "offset", "limit_by"))
+        on = distinct.args.get("on") if distinct is not None else None
+        by_offset = offset is not None and bool(offset.expressions)
+        if sum((on is not None, by_offset, clause is not None)) > 1:
+            raise self.refuse("two of LIMIT BY and DISTINCT ON need the ClickHouse engine", node)
+        if on is not None:
+            return exp.Literal.number(1), None, on.expressions if isinstance(on, exp.Tuple) else [on.unnest()]
+        if offset is not None and by_offset:
+            if node.args.get("limit") is None:
+                raise self.refuse("OFFSET BY without LIMIT needs the ClickHouse engine", node)
+            return node.args["limit"].expression, offset.expression, offset.expressions
+        if clause is not None:
+            return clause.expression, clause.args.get("offset"), clause.expressions
+        return None
+
+    def limit_by(self, node: exp.Select, order: list[str], expressions: Expressions) -> list[str]:
+        """`LIMIT n OFFSET m BY keys`: n rows of each key in the query's order, after the first m."""
+        found = self.limit_by_keys(node)
+        if found is None:
+            return []
+        if self.is_distinct(node) or node.args.get("qualify") or self.with_ties(node):
+            raise self.refuse("LIMIT BY with DISTINCT, QUALIFY or WITH TIES needs the ClickHouse engine", node)
+        limit, offset, by = found
+        keys = [expressions.value(self.positional(each, node)).number for each in by]
         window = f"PARTITION BY {', '.join(keys)}" + (f" ORDER BY {', '.join(order)}" if order else "")
-        return f"QUALIFY row_number() OVER ({window}) <= {self.count(limit.expression, expressions)}"
+        first = self.count(offset, expressions) if offset is not None else "0"
+        last = f"{first} + {self.count(limit, expressions)}"
+        return [f"QUALIFY row_number() OVER ({window}) BETWEEN {first} + 1 AND {last}"]
+
+    # WITH FILL
+
+    def fill(self, node: exp.Select, items: Sequence[Value], expressions: Expressions) -> Fill | None:
+        """The WITH FILL of ORDER BY; its column and those before it stand in the SELECT list."""
+        ordered = node.args["order"].expressions if node.args.get("order") is not None else []
+        positions = [position for position, each in enumerate(ordered) if each.args.get("with_fill") is not None]
+        if not positions:
+            return None
+        clause = ordered[positions[-1]].args["with_fill"]
+        if len(positions) > 1 or self.limit_by_keys(node) is not None or self.with_ties(node):
+            raise self.refuse("WITH FILL of two columns, or with LIMIT BY or TIES, needs the ClickHouse engine", clause)
+        names = [self.listed(each.this, node, items, expressions).name for each in ordered]
+        columns = tuple((value.name, value.type) for value in items)
+        value = self.listed(ordered[positions[0]].this, node, items, expressions)
+        try:
+            fill = read_fill(clause, bool(ordered[positions[0]].args.get("desc")), value, columns, expressions)
+            fill.prefix = names[: positions[0]]
+            fill.carried = self.interpolated(clause, names, items)
+        except NoRule as error:
+            raise self.refuse(str(error), clause) from None
+        if fill.carried and len(names) > 1:
+            raise self.refuse("INTERPOLATE with more than one column in ORDER BY needs the ClickHouse engine", clause)
+        return fill
+
+    def listed(self, key: exp.Expr, node: exp.Select, items: Sequence[Value], expressions: Expressions) -> Value:
+        """The column of the SELECT list that a key of ORDER BY is."""
+        value = self.order_value(key, node, expressions, items)
+        for item in items:
+            if item.sql == value.sql:
+                return item
+        raise self.refuse("with WITH FILL, ORDER BY names columns of the SELECT list", key)
+
+    def interpolated(self, clause: exp.Expr, ordered: Sequence[str], items: Sequence[Value]) -> set[str]:
+        """The columns that a new row takes from the row before it.
+
+        Raises:
+            NoRule: INTERPOLATE computes them.
+        """
+        targets = clause.args.get("interpolate") or []
+        if any(isinstance(each, exp.Star) for each in targets):
+            return {item.name for item in items} - set(ordered)
+        for each in targets:
+            plain = not isinstance(each, exp.Alias) or (
+                isinstance(each.this, exp.Column) and each.this.name == each.alias
+            )
+            if not plain or each.alias_or_name not in {item.name for item in items}:
+                raise NoRule(
+                    "INTERPOLATE with an expression needs the ClickHouse engine; INTERPOLATE (column) does not"
+                )
+        return {str(each.alias_or_name) for each in targets}
+
+    def filled(
+        self,
+        node: exp.Select,
+        fill: Fill,
+        query: str,
+        items: Sequence[Value],
+        expressions: Expressions,
+        outermost: bool,
+    ) -> tuple[str, list[str]]:
+        """The query with its filled rows, and the order of them."""
+        columns = [Value(quoted(item.name), item.type, item.name, plain_column=True) for item in items]
+        shown = ", ".join(f"{self.shown(each, outermost, node)} AS {quoted(each.name)}" for each in columns)
+        keys = []
+        for ordered in node.args["order"].expressions:
+            key = quoted(self.listed(ordered.this, node, items, expressions).name)
+            nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
+            keys.append(f"q.{key} {'DESC' if ordered.args.get('desc') else 'ASC'} NULLS {nulls}")
+        return f"SELECT {shown} FROM ({fill.sql(query)}) AS q", keys
 
     # windows
 
     def frame(self, window: exp.Expr, scope: Scope) -> str:
         """What stands in OVER (...)."""
-        named = window.args.get("alias")
-        if named is not None:
-            definition = scope.windows.get(named.name)
-            if definition is None:
-                raise self.refuse(f"there is no window {named.name}", window)
-            return self.frame(definition, scope)
-        expressions = Expressions(scope, self)
-        parts = []
-        if window.args.get("partition_by"):
-            keys = ", ".join(expressions.value(each).number for each in window.args["partition_by"])
-            parts.append(f"PARTITION BY {keys}")
-        if window.args.get("order") is not None:
-            keys = ", ".join(self.window_key(each, expressions) for each in window.args["order"].expressions)
-            parts.append(f"ORDER BY {keys}")
-        spec = window.args.get("spec")
-        if spec is not None:
-            parts.append(self.window_rows(spec))
-        return " ".join(parts)
-
-    def window_key(self, ordered: exp.Expr, expressions: Expressions) -> str:
-        direction = "DESC" if ordered.args.get("desc") else "ASC"
-        nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
-        return f"{expressions.value(ordered.this).number} {direction} NULLS {nulls}"
+        return Windows(self, scope).frame(window)
 
     def frame_name(self, window: exp.Expr, scope: Scope) -> str:
         """What ClickHouse writes in OVER (...) when it names the column."""
-        expressions = Expressions(scope, self)
-        parts = []
-        if window.args.get("partition_by"):
-            keys = ", ".join(expressions.value(each).name for each in window.args["partition_by"])
-            parts.append(f"PARTITION BY {keys}")
-        if window.args.get("order") is not None:
-            parts.append(f"ORDER BY {', '.join(map(self.key_name(expressions), window.args['order'].expressions))}")
-        if window.args.get("spec") is not None:
-            parts.append(self.window_rows(window.args["spec"]))
-        return " ".join(parts)
-
-    def key_name(self, expressions: Expressions) -> Callable[[exp.Expr], str]:
-        return lambda each: f"{expressions.value(each.this).name} {'DESC' if each.args.get('desc') else 'ASC'}"
-
-    def window_rows(self, spec: exp.Expr) -> str:
-        if spec.args.get("kind") not in ("ROWS", "RANGE") or spec.args.get("exclude"):
-            raise self.refuse("this window frame needs the ClickHouse engine", spec)
-        ends = []
-        for end in ("start", "end"):
-            value, side = spec.args.get(end), spec.args.get(f"{end}_side") or ""
-            text = value.name if isinstance(value, exp.Literal) else str(value or "CURRENT ROW")
-            if not text.isdigit() and text not in ("UNBOUNDED", "CURRENT ROW"):
-                raise self.refuse("a window frame has literal bounds", spec)
-            if text.isdigit() and spec.args["kind"] == "RANGE":
-                raise self.refuse("RANGE with an offset needs the ClickHouse engine; ROWS does not", spec)
-            ends.append(f"{text} {side}".strip())
-        return f"{spec.args['kind']} BETWEEN {ends[0]} AND {ends[1]}"
+        return Windows(self, scope).name(window)
 
 
 def _as_columns(output: Output, columns: Sequence[tuple[str, Type]], outermost: bool) -> str:

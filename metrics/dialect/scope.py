@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from metrics.dialect.rules import NoRule, default_sql
+from metrics.dialect.rules import default_sql, duck_type
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value
 
@@ -22,20 +22,42 @@ class Relation:
 
 @dataclass
 class Source:
-    """A relation under its alias in one FROM ("": none); `defaults` where a LEFT JOIN may find no row of it."""
+    """A relation under its alias in one FROM ("": none); `defaults` where an outer JOIN may find no row of it."""
 
     alias: str
     columns: Mapping[str, Type]
     defaults: bool = False
-    hidden: set[str] = field(default_factory=set)  # columns that USING shows once, from the other side
+    absent: bool = False  # the side of an ANTI JOIN that never has a row: all of its columns are defaults
+    widened: dict[str, Type] = field(default_factory=dict)  # of the keys of USING, whose sides have one type
+
+    def raw(self, name: str) -> str:
+        """The column's SQL; NULL where the JOIN found no row."""
+        return f"{quoted(self.alias)}.{quoted(name)}" if self.alias else quoted(name)
 
     def value(self, name: str) -> Value:
         """The column as an expression; a row that the JOIN did not find has the type's default, not NULL."""
-        type_ = self.columns[name]
-        sql = f"{quoted(self.alias)}.{quoted(name)}" if self.alias else quoted(name)
-        if self.defaults and not type_.nullable:
-            return Value(f"coalesce({sql}, {default_sql(type_)})", type_, name)
-        return Value(sql, type_, name, plain_column=True)
+        type_ = self.widened.get(name, self.columns[name])
+        if self.absent:
+            return Value(default_sql(type_), type_, name)
+        if type_ == self.columns[name] and (not self.defaults or type_.nullable):
+            return Value(self.raw(name), type_, name, plain_column=True)
+        sql = f"CAST({self.raw(name)} AS {duck_type(type_)})"
+        found = self.defaults and not type_.nullable
+        return Value(f"coalesce({sql}, {default_sql(type_)})" if found else sql, type_, name)
+
+
+@dataclass
+class Key:
+    """A column that USING made of two: its name alone means this, of their common type."""
+
+    sql: str
+    type: Type
+    defaults: bool = False
+
+    def value(self, name: str) -> Value:
+        if self.defaults and not self.type.nullable:
+            return Value(f"coalesce({self.sql}, {default_sql(self.type)})", self.type, name)
+        return Value(self.sql, self.type, name)
 
 
 @dataclass
@@ -44,6 +66,8 @@ class Scope:
 
     parent: Scope | None = None
     sources: list[Source] = field(default_factory=list)
+    keys: dict[str, Key] = field(default_factory=dict)
+    joins: int = 0
     aliases: dict[str, exp.Expr] = field(default_factory=dict)
     with_aliases: dict[str, exp.Expr] = field(default_factory=dict)
     ctes: dict[str, Relation] = field(default_factory=dict)
@@ -51,6 +75,7 @@ class Scope:
     resolving: list[str] = field(default_factory=list)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
     array_joins: dict[str, Value] = field(default_factory=dict)
+    summed: dict[str, str] = field(default_factory=dict)  # keys of ROLLUP and its kind -> what they are in its sums
     levels: dict[str, list[float]] = field(default_factory=dict)  # of the quantiles over each argument
     outside: Callable[[str], Relation | None] = lambda _: None  # what an outermost SELECT may read beside tables
 
@@ -78,25 +103,23 @@ class Scope:
         return self.parent.outer_alias(name) if self.parent else None
 
     def column(self, name: str, table: str = "") -> Value | None:
-        """The column of that name, None if no source has it.
-
-        Raises:
-            NoRule: two sources have it.
-        """
-        found = [
-            source
-            for source in self.sources
-            if name in source.columns and (source.alias == table if table else name not in source.hidden)
-        ]
-        if len(found) > 1:
-            raise NoRule(f"the column {name} is in {' and '.join(source.alias for source in found)}; say which")
-        return found[0].value(name) if found else None
+        """The column of that name, of the first source that has it; None if none has."""
+        if not table and name in self.keys:
+            return self.keys[name].value(name)
+        for source in self.sources:
+            if name in source.columns and table in ("", source.alias):
+                return source.value(name)
+        return None
 
     def shown_name(self, name: str, table: str) -> str:
-        """`name`, or `table.name` where another source has such a column; the first of two keeps the plain name."""
+        """What ClickHouse calls `table.name`: `name`, unless that alone would or could mean another column.
+
+        With one JOIN the left side's columns keep their names; with more, every column that two sources have is
+        called by both names.
+        """
         owners = [source.alias for source in self.sources if name in source.columns]
-        plain = len(owners) < 2 or (len(self.sources) == 2 and owners[0] == table)
-        return name if plain else f"{table}.{name}"
+        clear = owners[:1] == [table] if self.joins < 2 else owners == [table]
+        return name if clear else f"{table}.{name}"
 
 
 def quoted(name: str) -> str:

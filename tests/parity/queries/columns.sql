@@ -1,0 +1,164 @@
+-- GROUP BY, the shorthands of the SELECT list, table functions, and arrays as rows.
+
+SELECT model, provider, count() FROM events GROUP BY ALL ORDER BY ALL;
+
+SELECT model, count() + 1 AS c, length(model) FROM events GROUP BY 1 ORDER BY 2 DESC, 1;
+
+SELECT upper(model) || '!' AS x, count() FROM events GROUP BY model ORDER BY x;
+
+SELECT model, provider, count() AS c FROM events GROUP BY model, provider WITH ROLLUP ORDER BY model, provider, c;
+
+SELECT model, provider, count() AS c FROM events GROUP BY ROLLUP(model, provider) ORDER BY model, provider, c;
+
+SELECT model, provider, count() AS c FROM events GROUP BY model, provider WITH CUBE ORDER BY model, provider, c;
+
+SELECT user, success, count() AS c, sum(cost) FROM events GROUP BY user, success WITH CUBE ORDER BY user, success, c;
+
+SELECT model, provider, count() AS c FROM events GROUP BY GROUPING SETS ((model), (provider), ()) ORDER BY model,
+    provider, c;
+
+SELECT toStartOfDay(event_time) AS d, upper(model) AS u, count() AS c FROM events GROUP BY d, u WITH ROLLUP ORDER BY
+    d, u, c;
+
+SELECT delta % 2 AS k, k + 1 AS k1, count() AS c FROM events GROUP BY k WITH ROLLUP ORDER BY k, c;
+
+SELECT model, grouping(model) AS g, count() FROM events GROUP BY model WITH ROLLUP ORDER BY g, model;
+
+SELECT model, sum(c) OVER () FROM (SELECT model, count() AS c FROM events GROUP BY model) ORDER BY model;
+
+SELECT count() FROM events HAVING count() > 5;
+
+SELECT count() FROM events HAVING count() > 500;
+
+SELECT 1 FROM events HAVING 1;
+
+SELECT model FROM events GROUP BY model HAVING count() > 5 ORDER BY model;
+
+SELECT model FROM events GROUP BY model ORDER BY count() DESC, model;
+
+SELECT model, any(provider) FROM events GROUP BY model, length(model) HAVING length(model) > 4 ORDER BY model;
+
+SELECT DISTINCT model, count() FROM events GROUP BY model, provider ORDER BY model, count();
+
+SELECT * EXCEPT model FROM prices ORDER BY rank;
+
+SELECT * EXCEPT (model, note), upper(model) AS m FROM prices ORDER BY rank;
+
+SELECT * REPLACE (rank + 1 AS rank) FROM prices ORDER BY rank;
+
+SELECT * REPLACE (upper(model) AS model, dollars * 2 AS dollars) FROM prices ORDER BY rank;
+
+SELECT * EXCEPT note REPLACE (rank * 2 AS rank) FROM prices ORDER BY rank;
+
+SELECT p.* FROM prices p ORDER BY rank;
+
+SELECT p.* EXCEPT (note) FROM prices p ORDER BY rank;
+
+SELECT p.* REPLACE (1 AS rank), p.rank AS r FROM prices p ORDER BY r;
+
+SELECT * APPLY(toString) FROM prices ORDER BY model, rank;
+
+SELECT * EXCEPT(model, note) APPLY(sum) FROM prices;
+
+SELECT COLUMNS('ank|oll') FROM prices ORDER BY rank;
+
+SELECT COLUMNS('ank') APPLY(x -> x + 1) FROM prices ORDER BY rank;
+
+SELECT * EXCEPT('n.*') FROM prices ORDER BY rank;
+
+SELECT COLUMNS(rank, model) FROM prices ORDER BY rank;
+
+SELECT count(*) FROM prices;
+
+SELECT p.*, e.delta FROM prices p JOIN events e ON e.model = p.model ORDER BY p.rank, e.delta LIMIT 4;
+
+SELECT *, 1 AS one FROM prices ORDER BY rank;
+
+SELECT number FROM numbers(3);
+
+SELECT number FROM numbers(2, 3);
+
+SELECT number FROM numbers(0, 10, 3);
+
+SELECT zero FROM zeros(2);
+
+SELECT dummy FROM system.one;
+
+SELECT * FROM generate_series(1, 5);
+
+SELECT * FROM generateSeries(1, 10, 3);
+
+SELECT * FROM values('a UInt8, b String', (1, 'x'), (2, 'y'));
+
+SELECT * FROM values((1, 'x'), (2, 'y'));
+
+SELECT number * 2 AS n FROM numbers(3) AS t WHERE t.number > 0;
+
+SELECT arrayJoin(range(1, 4)) AS x, arrayJoin([10,20]) AS y;
+
+SELECT arrayJoin([1,2]) AS x, x + 1 AS y;
+
+SELECT arrayJoin([1,2]) + arrayJoin([1,2]) AS s;
+
+SELECT toDateTime('2025-01-01 00:00:00') + arrayJoin(range(0, 86400, 21600)) AS t;
+
+SELECT toStartOfDay(toDateTime('2025-01-01 10:00:00')) + INTERVAL arrayJoin(range(3)) DAY AS d;
+
+SELECT arrayJoin(arrayMap(x -> toDateTime('2025-01-01 00:00:00') + toIntervalHour(x), range(0, 3))) AS h;
+
+SELECT arrayJoin(arrayMap(x -> toStartOfHour(toDateTime('2025-01-01 05:30:00') + x * 3600),
+    range(toUInt32(dateDiff('hour', toDateTime('2025-01-01 05:00:00'), toDateTime('2025-01-01 08:00:00')) + 1)))) AS
+    h ORDER BY h;
+
+WITH toDate('2025-01-01') AS s, toDate('2025-01-05') AS e SELECT arrayJoin(arrayMap(i -> s + i, range(toUInt32(e -
+    s)))) AS day;
+
+WITH toDate('2025-01-01') AS s, toDate('2025-01-05') AS e SELECT arrayJoin(arrayMap(x -> toDate(x),
+    range(toUInt32(s), toUInt32(e), 1))) AS day;
+
+SELECT tags, sizes, t, s FROM events ARRAY JOIN tags AS t, sizes AS s WHERE length(tags) = length(sizes) ORDER BY
+    delta, t, s;
+
+SELECT delta, t, n FROM events ARRAY JOIN tags AS t, arrayEnumerate(tags) AS n ORDER BY delta, n;
+
+SELECT delta, t FROM events LEFT ARRAY JOIN tags AS t ORDER BY delta, t;
+
+SELECT delta, tags FROM events LEFT ARRAY JOIN tags ORDER BY delta, tags;
+
+SELECT delta, x, y FROM events LEFT ARRAY JOIN tags AS x, arrayEnumerate(tags) AS y ORDER BY delta, y;
+
+SELECT * FROM (SELECT 1 AS a, [1,2] AS b) ARRAY JOIN b;
+
+SELECT * FROM (SELECT 1 AS a, [1,2] AS b) ARRAY JOIN b AS c;
+
+SELECT * FROM (SELECT 1 AS a, [1,2] AS b, ['x','y'] AS c) ARRAY JOIN b, c AS d;
+
+SELECT x FROM (SELECT 1) ARRAY JOIN [1,2,3] AS x;
+
+SELECT x, y FROM (SELECT [1,2] AS a) ARRAY JOIN a AS x, arrayMap(v -> v * 2, a) AS y;
+
+SELECT x FROM system.one ARRAY JOIN range(3) AS x;
+
+SELECT x, count() FROM events ARRAY JOIN tags AS x WHERE x = 'a' GROUP BY x;
+
+SELECT delta, arrayJoin(tags) FROM events ORDER BY delta, arrayJoin(tags);
+
+SELECT arrayJoin(tags) AS t, uniq(model) FROM events WHERE t != 'b' GROUP BY t ORDER BY t;
+
+SELECT count() FROM (SELECT arrayJoin([1,2,3]) AS x FROM prices);
+
+SELECT count(), arrayJoin([1,2]) AS x FROM prices GROUP BY x ORDER BY x;
+
+SELECT sum(arrayJoin([1,2,3])) FROM prices;
+
+SELECT a, b FROM (SELECT [1,2] AS a, [3,4] AS b) ARRAY JOIN a, b;
+
+SELECT t.x FROM (SELECT [1,2] AS x) AS t ARRAY JOIN x;
+
+SELECT e.delta, tag FROM events AS e ARRAY JOIN e.tags AS tag ORDER BY e.delta, tag;
+
+SELECT tag, p.rank FROM events e ARRAY JOIN tags AS tag JOIN prices p ON p.model = e.model ORDER BY e.delta, tag,
+    p.rank;
+
+SELECT p.rank, tag FROM prices p JOIN events e ON p.model = e.model ARRAY JOIN e.tags AS tag ORDER BY e.delta, tag,
+    p.rank;

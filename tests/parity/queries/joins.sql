@@ -1,0 +1,182 @@
+-- JOIN of every kind: names, defaults for rows not found, USING, ANY, SEMI, ANTI and ASOF.
+
+SELECT p.model, e.provider, e.user, e.cached, e.stream, e.day, e.tags, e.event_time, e.cost, e.price, e.latency,
+    e.ttft FROM prices p LEFT JOIN events e ON p.model = e.model AND e.delta > 17 ORDER BY p.rank;
+
+SELECT p.model, e.delta FROM events e RIGHT JOIN prices p ON p.model = e.model AND e.delta > 15 ORDER BY p.rank,
+    e.delta;
+
+SELECT e.model, p.model, p.note, p.rank FROM events e FULL JOIN prices p ON p.model = e.model ORDER BY e.delta,
+    p.rank, e.model;
+
+SELECT model, rank, delta FROM prices LEFT JOIN events USING (model) ORDER BY rank, delta;
+
+SELECT model, rank, delta FROM events RIGHT JOIN prices USING (model) ORDER BY rank, delta;
+
+SELECT model, rank, delta FROM events FULL JOIN prices USING (model) ORDER BY rank, delta, model;
+
+SELECT * FROM prices LEFT JOIN (SELECT model, max(delta) AS d FROM events GROUP BY model) AS e USING (model) ORDER
+    BY rank;
+
+SELECT * FROM prices JOIN (SELECT model, max(delta) AS d FROM events GROUP BY model) AS e USING model ORDER BY rank;
+
+SELECT * FROM (SELECT toUInt8(1) AS k, 'a' AS x) a JOIN (SELECT toInt32(1) AS k, 'b' AS y) b USING (k);
+
+SELECT k FROM (SELECT toUInt8(1) AS k, 'a' AS x) a FULL JOIN (SELECT toInt32(2) AS k, 'b' AS y) b USING (k) ORDER BY
+    k;
+
+SELECT * FROM (SELECT 1 AS k, 2 AS j) a JOIN (SELECT 1 AS k, 2 AS j, 3 AS z) b USING (k, j);
+
+SELECT a.k, b.k FROM (SELECT toNullable(1) AS k) a JOIN (SELECT toNullable(1) AS k) b ON a.k = b.k;
+
+SELECT count() FROM (SELECT CAST(NULL AS Nullable(Int32)) AS k) a JOIN (SELECT CAST(NULL AS Nullable(Int32)) AS k) b
+    ON a.k = b.k;
+
+SELECT count() FROM (SELECT CAST(NULL AS Nullable(Int32)) AS k) a JOIN (SELECT CAST(NULL AS Nullable(Int32)) AS k) b
+    USING (k);
+
+SELECT a.rank, b.rank FROM prices a JOIN prices b ON a.model = b.model AND a.rank < b.rank ORDER BY a.rank;
+
+SELECT a.rank, b.rank FROM prices a LEFT JOIN prices b ON a.model = b.model AND a.rank < b.rank ORDER BY a.rank,
+    b.rank;
+
+SELECT a.rank, b.rank FROM prices a JOIN prices b ON a.rank < b.rank ORDER BY a.rank, b.rank;
+
+SELECT a.rank, b.rank FROM prices a, prices b WHERE a.rank = b.rank ORDER BY a.rank;
+
+SELECT a.rank, b.rank FROM prices a CROSS JOIN prices b ORDER BY a.rank, b.rank;
+
+SELECT e.delta, p.rank FROM events e ANY LEFT JOIN prices p ON e.model = p.model WHERE e.model = 'gpt-4' ORDER BY
+    e.delta;
+
+SELECT e.delta, p.model FROM events e ANY LEFT JOIN prices p ON e.model = p.model ORDER BY e.delta;
+
+SELECT e.delta, p.model FROM events e ANY INNER JOIN prices p ON e.model = p.model ORDER BY e.delta;
+
+SELECT p.model, e.model FROM prices p ANY INNER JOIN events e ON e.model = p.model ORDER BY p.rank;
+
+SELECT e.delta FROM events e LEFT SEMI JOIN prices p ON e.model = p.model ORDER BY e.delta;
+
+SELECT e.delta, p.model FROM events e SEMI JOIN prices p ON e.model = p.model ORDER BY e.delta;
+
+SELECT e.delta FROM events e LEFT ANTI JOIN prices p ON e.model = p.model ORDER BY e.delta;
+
+SELECT e.delta, p.model, p.rank FROM events e ANTI JOIN prices p ON e.model = p.model ORDER BY e.delta;
+
+SELECT p.rank FROM events e RIGHT SEMI JOIN prices p ON e.model = p.model ORDER BY p.rank;
+
+SELECT p.rank FROM events e RIGHT ANTI JOIN prices p ON e.model = p.model ORDER BY p.rank;
+
+SELECT * FROM prices p LEFT ANTI JOIN events e USING (model);
+
+SELECT * FROM prices p LEFT SEMI JOIN (SELECT model FROM events) e USING (model) ORDER BY rank;
+
+SELECT a.t, b.t, b.v FROM (SELECT 'x' AS k, number * 3 AS t FROM numbers(4)) a ASOF JOIN (SELECT 'x' AS k, number *
+    2 AS t, number AS v FROM numbers(3)) b ON a.k = b.k AND a.t >= b.t ORDER BY a.t;
+
+SELECT a.t, b.t, b.v FROM (SELECT 'x' AS k, number * 3 AS t FROM numbers(4)) a ASOF LEFT JOIN (SELECT 'x' AS k,
+    number * 2 + 1 AS t, number AS v FROM numbers(3)) b ON a.k = b.k AND a.t > b.t ORDER BY a.t;
+
+SELECT a.t, b.t FROM (SELECT 'x' AS k, number * 3 AS t FROM numbers(4)) a ASOF JOIN (SELECT 'x' AS k, number * 2 AS
+    t FROM numbers(3)) b ON a.k = b.k AND a.t <= b.t ORDER BY a.t;
+
+SELECT a.t, b.v FROM (SELECT 'x' AS k, number * 3 AS t FROM numbers(4)) a ASOF JOIN (SELECT 'x' AS k, number * 2 AS
+    t, number AS v FROM numbers(3)) b USING (k, t) ORDER BY a.t;
+
+SELECT e.delta, p.rank FROM events e GLOBAL LEFT JOIN prices p ON e.model = p.model ORDER BY e.delta, p.rank;
+
+SELECT count() FROM events e GLOBAL ANY LEFT JOIN prices p ON e.model = p.model;
+
+SELECT count() FROM events WHERE model GLOBAL IN (SELECT model FROM prices);
+
+SELECT e.delta, p.rank, q.rank FROM events e LEFT JOIN prices p ON e.model = p.model LEFT JOIN prices q ON q.model =
+    p.model AND q.rank > p.rank ORDER BY e.delta, p.rank, q.rank;
+
+SELECT a.rank, b.rank, c.rank FROM prices a JOIN prices b USING (model) JOIN prices c USING (model) ORDER BY a.rank,
+    b.rank, c.rank;
+
+SELECT * FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT a.*, b.* FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT a.*, b.rank FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT * FROM prices a JOIN prices b USING (rank) ORDER BY rank;
+
+SELECT rank, b.model FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT model FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT delta, dollars FROM events JOIN prices ON events.model = prices.model ORDER BY delta, dollars;
+
+SELECT events.delta, prices.dollars FROM events JOIN prices ON events.model = prices.model ORDER BY events.delta,
+    prices.dollars;
+
+SELECT events.model, prices.model FROM events JOIN prices ON events.model = prices.model ORDER BY events.delta,
+    prices.dollars LIMIT 2;
+
+SELECT e.model AS model, count() AS c, sum(p.dollars) FROM events e LEFT JOIN prices p ON e.model = p.model GROUP BY
+    model ORDER BY model;
+
+SELECT x.m, y.n FROM (SELECT model AS m, count() AS c FROM events GROUP BY m) x LEFT JOIN (SELECT model AS m,
+    sum(rank) AS n FROM prices GROUP BY m) y ON x.m = y.m ORDER BY x.m;
+
+SELECT x.m, y.n FROM (SELECT model AS m, count() AS c FROM events GROUP BY m) x LEFT JOIN (SELECT model AS m,
+    sum(rank) AS n FROM prices GROUP BY m) y USING m ORDER BY m;
+
+SELECT count() FROM prices a INNER ANY JOIN events b ON a.model = b.model;
+
+SELECT count() FROM prices a LEFT OUTER JOIN events b ON a.model = b.model;
+
+SELECT count() FROM prices a ALL INNER JOIN events b ON a.model = b.model;
+
+SELECT a.rank FROM prices a LEFT JOIN prices b ON a.rank = b.rank WHERE b.note IS NULL ORDER BY a.rank;
+
+SELECT p.model, e.provider FROM prices p LEFT JOIN (SELECT DISTINCT model, provider FROM events) e ON p.model =
+    e.model ORDER BY p.rank, e.provider;
+
+SELECT a.rank + b.rank AS s FROM prices a JOIN prices b ON a.rank + 1 = b.rank ORDER BY s;
+
+SELECT a.rank FROM prices a JOIN prices b ON lower(a.model) = lower(b.model) OR a.rank = b.rank ORDER BY a.rank;
+
+SELECT toDate(e.event_time) AS d, d2.x FROM events e JOIN (SELECT toDate('2025-11-02') AS dd, 1 AS x) d2 ON d =
+    d2.dd ORDER BY e.delta LIMIT 2;
+
+WITH g AS (SELECT toDate('2025-11-01') + number AS day FROM numbers(4)), c AS (SELECT toDate(event_time) AS day,
+    count() AS n FROM events GROUP BY day) SELECT g.day, c.n FROM g LEFT JOIN c ON g.day = c.day ORDER BY g.day;
+
+WITH g AS (SELECT toDate('2025-11-01') + number AS day FROM numbers(4)), c AS (SELECT toDate(event_time) AS day,
+    count() AS n FROM events GROUP BY day) SELECT day, n FROM g LEFT JOIN c USING day ORDER BY day;
+
+SELECT p.model, coalesce(e.user, 'none') FROM prices p LEFT JOIN events e ON p.model = e.model AND e.delta > 17
+    ORDER BY p.rank;
+
+SELECT p.rank, s.d FROM prices p LEFT JOIN (SELECT DISTINCT model, success > 0 AS d FROM events) s ON s.model =
+    p.model ORDER BY p.rank, s.d;
+
+SELECT a.x, b.y FROM (SELECT 1 AS x) a LEFT JOIN (SELECT 2 AS y, NULL AS z) b ON a.x = b.y;
+
+SELECT count() FROM events e JOIN prices p ON p.model = e.model AND p.rank > 1 AND e.delta BETWEEN 0 AND 10;
+
+SELECT sum(e.delta) FROM events e INNER JOIN (SELECT model FROM prices WHERE rank < 3) p ON e.model = p.model;
+
+SELECT p.model FROM prices p JOIN events e ON true LIMIT 1;
+
+SELECT count() FROM prices p LEFT JOIN events e ON 1 = 1;
+
+SELECT count() FROM events e LEFT JOIN prices p ON e.provider = p.model;
+
+SELECT count() FROM events e LEFT JOIN prices p ON e.user = p.model;
+
+SELECT count() FROM events e LEFT JOIN prices p ON e.cached = p.rank;
+
+SELECT a.u FROM (SELECT user AS u FROM events) a JOIN (SELECT user AS u FROM events) b ON a.u = b.u ORDER BY a.u
+    LIMIT 3;
+
+SELECT u FROM (SELECT 'ann' AS u) a LEFT JOIN (SELECT user AS u, delta FROM events) b USING (u) ORDER BY delta LIMIT
+    3;
+
+SELECT user, n FROM (SELECT DISTINCT user FROM events) AS a RIGHT JOIN (SELECT 'zed' AS user, 5 AS n) b USING (user);
+
+SELECT user, n FROM (SELECT 'zed' AS user, 5 AS n) a FULL JOIN (SELECT DISTINCT user FROM events) AS b USING (user)
+    ORDER BY user;
