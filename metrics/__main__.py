@@ -35,14 +35,16 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DefinitionError as error:
-            click.echo(_all_mistakes() or f"Error: {error.message}", err=True)
+            click.echo(_all_mistakes(error) or f"Error: {error.message}", err=True)
             sys.exit(1)
         except PerchError as error:
             raise click.ClickException(error.message) from None
 
 
-def _all_mistakes() -> str:
-    """What is wrong with the project's definitions, each with its line and a caret."""
+def _all_mistakes(first: DefinitionError) -> str:
+    """What is wrong with the project's definitions, each with its line and a caret; "" if `first` is not of one."""
+    if not first.file.endswith((".datasource", ".pipe")):
+        return ""
     from metrics.checking import check as check_folder
     from metrics.checking import from_here
 
@@ -247,6 +249,39 @@ def check(folder: Path | None, as_json: bool) -> None:
             click.echo(f"{pipe.name} ({pipe.kind})\n{_indented(columns)}")
         click.echo(report.summary)
     if report.of("error"):
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("names", nargs=-1)
+@click.option("--update", is_flag=True, help="Write what is answered now into the files as what is expected.")
+def test(names: tuple[str, ...], update: bool) -> None:
+    """Run the test cases of the endpoints, or those of NAMES: endpoints, files or cases.
+
+    The cases are the entries of tests/ENDPOINT.yaml below PERCH_PROJECT, in Tinybird's format. They run on a store of
+    their own that is filled from fixtures/DATASOURCE.ndjson and .csv, and never on yours. The exit code is 1 when one
+    fails. docs/develop.md has an example.
+    """
+    from metrics import cases
+    from metrics.checking import from_here
+
+    settings = load_settings()
+    settings = settings.model_copy(update={"project": from_here(settings.project)})
+    found = cases.find_cases(settings.project, names)
+    outcomes = []
+    for outcome in cases.run_cases(settings, found, click.echo):
+        case = outcome.case
+        click.echo(f"{'ok    ' if outcome.passed else 'FAILED'} {case.pipe}: {case.name}")
+        for line in outcome.differences:
+            click.echo(f"       {line}")
+        outcomes.append(outcome)
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if update:
+        cases.update(failed)
+        click.echo(f"{len(found)} cases, {len(failed)} of them changed to what is answered now.")
+        return
+    click.echo(f"{len(found)} cases: {len(found) - len(failed)} passed, {len(failed)} failed.")
+    if failed:
         sys.exit(1)
 
 

@@ -65,6 +65,10 @@ class Api:
         """DELETE a path and return the decoded JSON, or None when the answer has no body."""
         return self._call("DELETE", path, {}, b"")
 
+    def fetch(self, path: str, pairs: Pairs) -> Answer:
+        """GET a path; the answer as it came, an error too."""
+        return self._patiently("GET", path, pairs, b"")
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of one SELECT, as dictionaries."""
         data: list[dict[str, Any]] = self.get("/v0/sql", q=f"{sql} FORMAT JSON")["data"]
@@ -107,6 +111,19 @@ def api(settings: Settings) -> Iterator[Api]:
         else:
             send = _in_process(perch.app, perch.admin_token)
         yield Api(send)
+
+
+@contextmanager
+def own_api(settings: Settings) -> Iterator[Api]:
+    """The API of a store that this process opens itself, whatever runs beside it.
+
+    Raises:
+        StartError, DefinitionError: it cannot be opened.
+    """
+    from ingest_server import open_perch  # here: it loads Flask and DuckDB
+
+    with open_perch(settings) as perch:
+        yield Api(_in_process(perch.app, perch.admin_token))
 
 
 def over_http(url: str, token: str) -> Send:
