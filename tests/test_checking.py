@@ -48,7 +48,7 @@ def test_what_we_ship_has_nothing_to_tell() -> None:
 
 def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     files = {
-        "a.pipe": pipe("SELECT nope FROM events", "SELECT windowFunnel(at) FROM events", "SELECT * FROM one"),
+        "a.pipe": pipe("SELECT nope FROM events", "SELECT neverAFunction(at) FROM events", "SELECT * FROM one"),
         "b.pipe": pipe("SELECT model FROM elsewhere"),
         "reader.pipe": pipe("SELECT a FROM other"),
         "c.pipe": "NODE one\nSQL >\n    SELECT model,,\nTYPE endpont\n",
@@ -59,7 +59,7 @@ def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     code, printed, told = check(tmp_path, files)
     assert code == 1
     expected = [
-        ("a.pipe:4", "nope"), ("a.pipe:8", "windowFunnel"), ("b.pipe:4", "elsewhere"), ("c.pipe:4", "TYPE"),
+        ("a.pipe:4", "nope"), ("a.pipe:8", "neverAFunction"), ("b.pipe:4", "elsewhere"), ("c.pipe:4", "TYPE"),
         ("d.pipe:4", "Strin"), ("more.datasource:2", "missing"), ("other.datasource:3", "Strin"),
     ]  # fmt: skip
     assert sorted(pointed_at(told)) == expected
