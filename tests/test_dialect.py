@@ -96,7 +96,7 @@ def refused(sql: str) -> str:
         ("SELECT if(n = 1, toInt64(1), 1.5) FROM events", "there is no common type of Int64 and Float64"),
         ("SELECT n, n + 1 AS n2, n AS n2 FROM events", "two columns are named n2"),
         ("SELECT toStartOfHour(t, 'Mars/Base') FROM events", "there is no time zone 'Mars/Base'"),
-        ("SELECT formatDateTime(t, '%Q') FROM events", "formatDateTime: %Q needs the ClickHouse engine"),
+        ("SELECT formatDateTime(t, '%E') FROM events", "formatDateTime: %E needs the ClickHouse engine"),
         ("SELECT sum(n, n) FROM events", "sum expects 1 argument, found 2"),
         ("SELECT quantile(2)(n) FROM events", "expects a literal level from 0 to 1"),
         ("SELECT n FROM events UNION ALL SELECT n, t FROM events", "UNION ALL of queries with 1 and 2 columns"),

@@ -13,19 +13,108 @@ CREATE OR REPLACE MACRO ch_now() AS date_trunc('second', timezone('UTC', now()))
 CREATE OR REPLACE MACRO ch_floor(t, step) AS make_timestamp((epoch_us(t) // 1000000 // step * step) * 1000000);
 CREATE OR REPLACE MACRO ch_floor_local(t, wall, step) AS
     make_timestamp(epoch_us(t) - (epoch_us(wall) % (CAST(step AS BIGINT) * 1000000)));
-CREATE OR REPLACE MACRO ch_month_floor(wall, months) AS
+CREATE OR REPLACE MACRO ch_floor_since(t, start, step) AS
+    make_timestamp(epoch_us(start)
+        + (epoch_us(t) - epoch_us(start)) // (step * CAST(1000000 AS BIGINT)) * (step * CAST(1000000 AS BIGINT)));
+-- Lord Howe's clocks change by half an hour: from then on to midnight its hours start half past.
+CREATE OR REPLACE MACRO ch_hour_start(t, zone) AS
+    CASE WHEN zone IN ('Australia/Lord_Howe', 'Australia/LHI')
+         THEN ch_floor_since(t, ch_day_start(date_trunc('day', ch_local(t, zone)), zone), 3600)
+         ELSE ch_floor_local(t, ch_local(t, zone), 3600) END;
+CREATE OR REPLACE MACRO ch_floor_in_day(wall, step) AS ch_floor_since(wall, date_trunc('day', wall), step);
+CREATE OR REPLACE MACRO ch_month_number(wall, base) AS
+    CAST((date_part('year', wall) - base) * 12 + date_part('month', wall) - 1 AS BIGINT);
+CREATE OR REPLACE MACRO ch_month_floor(wall, months, base) AS
     make_date(
-        CAST((date_part('year', wall) * 12 + date_part('month', wall) - 1) // months * months // 12 AS INTEGER),
-        CAST((date_part('year', wall) * 12 + date_part('month', wall) - 1) // months * months % 12 + 1 AS INTEGER),
+        CAST(ch_month_number(wall, base) // months * months // 12 + base AS INTEGER),
+        CAST(ch_month_number(wall, base) // months * months % 12 + 1 AS INTEGER),
         1
     );
+CREATE OR REPLACE MACRO ch_time_slots(t, duration, size) AS
+    list_transform(range(epoch_us(t) // 1000000 // size, (epoch_us(t) // 1000000 + duration) // size + 1),
+                   lambda n: make_timestamp(n * size * 1000000));
+
+-- The ends of what a Date and a DateTime can hold.
+CREATE OR REPLACE MACRO ch_clamped_date(d) AS
+    CASE WHEN d < DATE '1970-01-01' THEN DATE '1970-01-01' WHEN d > DATE '2149-06-06' THEN DATE '2149-06-06' ELSE d END;
+CREATE OR REPLACE MACRO ch_wrapped_date(d) AS
+    DATE '1970-01-01' + CAST(date_diff('day', DATE '1970-01-01', d) & 65535 AS INTEGER);
+CREATE OR REPLACE MACRO ch_clamped_time(t) AS
+    CASE WHEN t < TIMESTAMP '1970-01-01' THEN TIMESTAMP '1970-01-01'
+         WHEN t > TIMESTAMP '2106-02-07 06:28:15' THEN TIMESTAMP '2106-02-07 06:28:15' ELSE t END;
+CREATE OR REPLACE MACRO ch_time_of(n) AS
+    CASE WHEN n < 0 THEN TIMESTAMP '1970-01-01' WHEN n > 4294967295 THEN TIMESTAMP '2106-02-07 06:28:15'
+         ELSE make_timestamp(CAST(n AS BIGINT) * 1000000) END;
+-- A number below 65536 is a day, any other a Unix time.
 CREATE OR REPLACE MACRO ch_date(n) AS
-    CASE WHEN n < 65536 THEN DATE '1970-01-01' + CAST(n AS INTEGER)
-         ELSE CAST(make_timestamp(CAST(n AS BIGINT) * 1000000) AS DATE) END;
+    CASE WHEN n < 0 THEN DATE '1970-01-01' WHEN n < 65536 THEN DATE '1970-01-01' + CAST(n AS INTEGER)
+         ELSE CAST(ch_time_of(n) AS DATE) END;
+CREATE OR REPLACE MACRO ch_date32(n) AS
+    CASE WHEN n < 120530 THEN DATE '1970-01-01' + CAST(greatest(n, -25567) AS INTEGER) ELSE CAST(ch_time_of(n) AS DATE) END;
+
+-- Dates and times from text.
+CREATE OR REPLACE MACRO ch_time_text(s, zone) AS
+    CASE WHEN regexp_full_match(s, '[0-9]{5,10}') THEN make_timestamp(CAST(s AS BIGINT) * 1000000)
+         ELSE ch_instant(CAST(s AS TIMESTAMP), zone) END;
+-- A day past the end of its month is in the next one.
+CREATE OR REPLACE MACRO ch_date_text(s) AS
+    CASE WHEN regexp_full_match(s, '[0-9]{8}') THEN CAST(strptime(s, '%Y%m%d') AS DATE)
+         WHEN regexp_matches(s, '^[0-9]{4}-[0-9]{2}-(29|30|31)')
+         THEN CAST(left(s, 8) || '01' AS DATE) + CAST(substring(s, 9, 2) AS INTEGER) - 1
+         ELSE CAST(CAST(s AS TIMESTAMP) AS DATE) END;
+CREATE OR REPLACE MACRO ch_try_best_effort(s, zone) AS
+    CASE WHEN regexp_full_match(s, '[0-9]{9,10}') THEN make_timestamp(CAST(s AS BIGINT) * 1000000)
+         WHEN regexp_matches(s, '(Z|[+-][0-9]{2}:?[0-9]{2})$') AND length(s) > 10
+         THEN timezone('UTC', TRY_CAST(regexp_replace(s, '([+-][0-9]{2})([0-9]{2})$', '\1:\2') AS TIMESTAMPTZ))
+         WHEN regexp_matches(s, ' (GMT|UTC)$')
+         THEN try_strptime(left(s, length(s) - 4), ['%a, %d %b %Y %H:%M:%S', '%d %b %Y %H:%M:%S', '%Y-%m-%d %H:%M:%S'])
+         ELSE ch_instant(coalesce(TRY_CAST(replace(s, '/', '-') AS TIMESTAMP), try_strptime(s, [
+             '%Y%m%d%H%M%S', '%Y%m%d', '%d/%m/%Y %H:%M:%S', '%d/%m/%Y', '%b %d %Y %H:%M:%S', '%b %d %Y',
+             '%d %b %Y %H:%M:%S', '%d %b %Y', '%d %B %Y %H:%M:%S', '%d %B %Y', '%B %d %Y', '%a, %d %b %Y %H:%M:%S'
+         ])), zone) END;
 CREATE OR REPLACE MACRO ch_best_effort(s, zone) AS
-    CASE WHEN regexp_matches(s, '(Z|[+-]\d{2}:?\d{2})$') AND length(s) > 10
-         THEN date_trunc('second', timezone('UTC', CAST(s AS TIMESTAMPTZ)))
-         ELSE date_trunc('second', ch_instant(CAST(s AS TIMESTAMP), zone)) END;
+    CASE WHEN s IS NOT NULL
+         THEN coalesce(ch_try_best_effort(s, zone), error('Cannot parse ''' || s || ''' as a time')) END;
+CREATE OR REPLACE MACRO ch_offset_text(minutes) AS
+    CASE WHEN minutes < 0 THEN '-' ELSE '+' END || lpad(CAST(abs(minutes) // 60 AS VARCHAR), 2, '0')
+    || lpad(CAST(abs(minutes) % 60 AS VARCHAR), 2, '0');
+
+-- Dates and times from numbers.
+CREATE OR REPLACE MACRO ch_make_date(y, m, d, least_) AS
+    CASE WHEN y < least_ OR y > least_ + 399 OR m < 1 OR m > 12 OR d < 1 OR d > 31 THEN DATE '1970-01-01'
+         ELSE make_date(CAST(y AS INTEGER), CAST(m AS INTEGER), 1) + CAST(d AS INTEGER) - 1 END;
+CREATE OR REPLACE MACRO ch_make_year_date(y, d, least_) AS
+    CASE WHEN y < least_ OR y > least_ + 399 OR d < 1 OR d > 365 THEN DATE '1970-01-01'
+         ELSE make_date(CAST(y AS INTEGER), 1, 1) + CAST(d AS INTEGER) - 1 END;
+CREATE OR REPLACE MACRO ch_make_time(y, mo, d, h, mi, s) AS
+    CASE WHEN h < 0 OR h > 23 OR mi < 0 OR mi > 59 OR s < 0 OR s > 59 THEN TIMESTAMP '1970-01-01'
+         ELSE CAST(ch_make_date(y, mo, d, 1970) AS TIMESTAMP) + to_seconds(h * 3600 + mi * 60 + s) END;
+
+CREATE OR REPLACE MACRO ch_past_month(t) AS epoch_us(CAST(t AS TIMESTAMP)) - epoch_us(date_trunc('month', CAST(t AS TIMESTAMP)));
+CREATE OR REPLACE MACRO ch_age_in_months(a, b) AS
+    date_diff('month', a, b)
+    + CASE WHEN b >= a AND ch_past_month(b) < ch_past_month(a) THEN -1
+           WHEN b < a AND ch_past_month(b) > ch_past_month(a) THEN 1 ELSE 0 END;
+
+-- Weeks as MySQL counts them. The first week starts with the first such weekday of the year, or is the first that has
+-- four days or more in it.
+CREATE OR REPLACE MACRO ch_weekday(d, monday) AS
+    CAST(CASE WHEN monday THEN date_part('isodow', d) - 1 ELSE date_part('dow', d) END AS INTEGER);
+CREATE OR REPLACE MACRO ch_first_week(jan, monday, weekday_first) AS
+    jan + CASE WHEN weekday_first THEN (7 - ch_weekday(jan, monday)) % 7
+               WHEN ch_weekday(jan, monday) < 4 THEN - ch_weekday(jan, monday)
+               ELSE 7 - ch_weekday(jan, monday) END;
+CREATE OR REPLACE MACRO ch_first_week_of(y, monday, weekday_first) AS
+    ch_first_week(make_date(CAST(y AS INTEGER), 1, 1), monday, weekday_first);
+CREATE OR REPLACE MACRO ch_week_year(d, monday, weekday_first) AS
+    CASE WHEN d < ch_first_week_of(date_part('year', d), monday, weekday_first) THEN date_part('year', d) - 1
+         WHEN d >= ch_first_week_of(date_part('year', d) + 1, monday, weekday_first) THEN date_part('year', d) + 1
+         ELSE date_part('year', d) END;
+CREATE OR REPLACE MACRO ch_week_of_any_year(d, monday, weekday_first) AS
+    date_diff('day', ch_first_week_of(ch_week_year(d, monday, weekday_first), monday, weekday_first), d) // 7 + 1;
+CREATE OR REPLACE MACRO ch_week_of_year(d, monday, weekday_first) AS
+    CASE WHEN d < ch_first_week_of(date_part('year', d), monday, weekday_first) THEN 0
+         ELSE date_diff('day', ch_first_week_of(date_part('year', d), monday, weekday_first), d) // 7 + 1 END;
 
 -- Comparisons with NaN: nothing is equal to it, less or greater.
 CREATE OR REPLACE MACRO ch_equals(a, b) AS (a = b AND NOT isnan(a));

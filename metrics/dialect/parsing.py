@@ -7,7 +7,7 @@ translated; here they stay calls, so that the compiler's table of functions deci
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from sqlglot import exp
@@ -16,6 +16,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.clickhouse import ClickHouseParser
 from sqlglot.tokenizer_core import TokenType
 
+from metrics.dialect.syntax import CALLS
 from metrics.errors import DefinitionError
 
 _MAX_SQL: Final = 1_000_000
@@ -26,49 +27,6 @@ def _limit(parser: Any) -> tuple[str, exp.Expr | None]:
     """`LIMIT n BY keys` may stand before an ordinary LIMIT: it gets a place of its own in the tree."""
     limit = parser._parse_limit()
     return ("limit_by" if limit and limit.expressions else "limit"), limit
-
-
-_UNITS: Final = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
-
-
-def _unit_argument(parser: Any) -> exp.Literal | None:
-    """`DAY` as the first argument of a call is a unit, not a column; so is `SQL_TSI_DAY`."""
-    word = str(parser._curr.text).upper().removeprefix("SQL_TSI_") if parser._curr else ""
-    plain = parser._curr is not None and parser._curr.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
-    if word not in _UNITS or not plain or parser._next is None or parser._next.token_type != TokenType.COMMA:
-        return None
-    parser._advance(2)
-    return exp.Literal.string(word.lower())
-
-
-def _moved(operator: type[exp.Binary]) -> Callable[[Any], exp.Expr]:
-    """`date_add(DAY, n, t)` and `date_add(t, INTERVAL n DAY)` are `t + INTERVAL n DAY`; date_sub is likewise `-`."""
-
-    def parse(parser: Any) -> exp.Expr:
-        unit = _unit_argument(parser)
-        arguments = parser._parse_csv(parser._parse_assignment)
-        if len(arguments) != 2:
-            parser.raise_error("expected a unit, a number and a time, or a time and an INTERVAL")
-        if unit is None:
-            return operator(this=arguments[0], expression=arguments[1])
-        step = exp.Anonymous(this=f"toInterval{unit.name.capitalize()}", expressions=[arguments[0]])
-        return operator(this=arguments[1], expression=step)
-
-    return parse
-
-
-def _difference(parser: Any) -> exp.Expr:
-    """`date_diff(DAY, a, b)` is `dateDiff('day', a, b)`."""
-    unit = _unit_argument(parser)
-    arguments = parser._parse_csv(parser._parse_assignment)
-    return exp.Anonymous(this="dateDiff", expressions=[unit, *arguments] if unit else arguments)
-
-
-_TIME_CALLS: Final[dict[str, Callable[[Any], exp.Expr]]] = {
-    **dict.fromkeys(("DATEADD", "DATE_ADD", "TIMESTAMPADD", "TIMESTAMP_ADD"), _moved(exp.Add)),
-    **dict.fromkeys(("DATESUB", "DATE_SUB", "TIMESTAMPSUB", "TIMESTAMP_SUB"), _moved(exp.Sub)),
-    **dict.fromkeys(("DATEDIFF", "DATE_DIFF", "TIMESTAMPDIFF", "TIMESTAMP_DIFF"), _difference),
-}
 
 
 class _Parser(ClickHouseParser):
@@ -93,7 +51,7 @@ class _Parser(ClickHouseParser):
         return list(self._parse_wrapped_csv(self._parse_name_as_expression))
 
     FUNCTIONS: ClassVar[Any] = {}
-    FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"], **_TIME_CALLS}
+    FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"], **CALLS}
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": ClickHouseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 

@@ -6,12 +6,15 @@ from metrics.dialect.functions import (
     aggregates,
     arrays,
     bits,
+    casts,
     collections,
     funnels,
     json,
     logic,
     maths,
     numbers,
+    parts,
+    periods,
     quantiles,
     readable,
     rounding,
@@ -26,12 +29,15 @@ from metrics.dialect.functions.conversion import convert
 assert aggregates
 assert arrays
 assert bits
+assert casts
 assert collections
 assert funnels
 assert json
 assert logic
 assert maths
 assert numbers
+assert parts
+assert periods
 assert quantiles
 assert readable
 assert rounding

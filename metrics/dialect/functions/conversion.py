@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from typing import Final
-
 from metrics.dialect.functions import zones
 from metrics.dialect.rules import (
     BOOL,
-    DATE,
-    DATETIME,
-    FLOAT32,
-    FLOAT64,
     NOTHING,
-    STRING,
     UUID,
     NoRule,
-    default_sql,
     duck_type,
 )
-from metrics.dialect.table import Call, scalar
-from metrics.dialect.types import INTEGERS, Type, TypeTextError, decimal, not_nullable, nullable, parse_type
-from metrics.dialect.values import Value, cast, literal_sql, wrapped
-
-_STORAGE: Final = {"toDecimal32": 9, "toDecimal64": 18, "toDecimal128": 38}
+from metrics.dialect.types import Type
+from metrics.dialect.values import Value, literal_sql, wrapped
 
 
 def convert(value: Value, type_: Type) -> Value:
@@ -73,9 +60,9 @@ def _converted(value: Value, source: Type, target: Type) -> str:
     if target.is_decimal:
         return _to_decimal(value, source, target)
     if target.is_date:
-        return _to_date(value, source, target.zone)
+        return date_sql(value, source, target, target.zone)
     if target.is_time:
-        return _to_time(value, source, target)
+        return time_sql(value, source, target)
     if target == UUID and source.is_text:
         return f"CAST({value.sql} AS UUID)"
     raise NoRule(f"converting {source} to {target} needs the ClickHouse engine")
@@ -171,34 +158,41 @@ def _cut_digits(sql: str, target: Type) -> str:
     return f"regexp_replace({sql}, '(\\.[0-9]{{{target.scale}}})[0-9]+$', '\\1')"
 
 
-def _to_date(value: Value, source: Type, zone: str | None) -> str:
+def date_sql(value: Value, source: Type, target: Type, zone: str | None) -> str:
+    """A Date has the days of 1970 to 2149-06-06: what is before or after becomes the first or last."""
     if source.is_date:
-        return value.sql
+        return value.sql if source == target or target.name == "Date32" else f"ch_clamped_date({value.sql})"
     if source.is_time:
-        return f"CAST({zones.local(value.sql, zone or source.zone)} AS DATE)"
+        day = f"CAST({zones.local(value.sql, zone or source.zone)} AS DATE)"
+        return day if source.name == "DateTime" or target.name == "Date32" else f"ch_clamped_date({day})"
     if source.is_text:
-        return f"CAST(CAST({value.sql} AS TIMESTAMP) AS DATE)"
-    if source.is_integer:
-        return f"ch_date({value.number})"
-    raise NoRule(f"converting {source} to Date needs the ClickHouse engine")
+        day = f"ch_date_text({value.sql})"
+        return day if target.name == "Date32" else f"ch_clamped_date({day})"
+    if source.is_integer or source.is_float:
+        number = value.number if source.is_integer else f"trunc({value.sql})"
+        return f"ch_{target.name.lower()}({number})"
+    raise NoRule(f"converting {source} to {target} needs the ClickHouse engine")
 
 
-def _to_time(value: Value, source: Type, target: Type) -> str:
-    """An instant, cut to the digits of its type."""
+def time_sql(value: Value, source: Type, target: Type) -> str:
+    """An instant, cut to the digits of its type; a DateTime ends at 2106-02-07 06:28:15 and starts at 1970."""
     if source.is_time:
-        moment = value.sql
-        exact = target.scale >= source.scale
-    elif source.is_date:
-        moment, exact = zones.instant(f"CAST({value.sql} AS TIMESTAMP)", target.zone), True
-    elif source.is_text:
-        moment, exact = zones.instant(f"CAST({value.sql} AS TIMESTAMP)", target.zone), target.scale >= 6
-    elif source.is_integer:
-        moment, exact = f"make_timestamp(CAST({value.number} AS BIGINT) * 1000000)", True
-    elif source.is_float or source.is_decimal:
-        moment, exact = f"make_timestamp(CAST(CAST({value.sql} AS DOUBLE) * 1000000 AS BIGINT))", False
-    else:
+        moment = value.sql if target.scale >= source.scale else cut(value.sql, target.scale)
+        return moment if target.name == "DateTime64" or source.name == "DateTime" else f"ch_clamped_time({moment})"
+    if source.is_date:
+        return zones.first_instant(f"CAST({value.sql} AS TIMESTAMP)", target.zone)
+    if source.is_text:
+        moment = f"ch_time_text({value.sql}, {zones.zone_sql(target.zone) or repr('UTC')})"
+        moment = moment if target.scale >= 6 else cut(moment, target.scale)
+        return moment if target.name == "DateTime64" else f"ch_clamped_time({moment})"
+    if not source.is_number:
         raise NoRule(f"converting {source} to {target} needs the ClickHouse engine")
-    return moment if exact else cut(moment, target.scale)
+    if target.name == "DateTime":
+        whole = f"CAST({value.number} AS BIGINT)" if source.is_integer else f"CAST(trunc({value.sql}) AS BIGINT)"
+        return f"ch_time_of({whole})"
+    if source.is_integer:
+        return f"make_timestamp(CAST({value.number} AS BIGINT) * 1000000)"
+    return cut(f"make_timestamp(CAST(CAST({value.sql} AS DOUBLE) * 1000000 AS BIGINT))", target.scale)
 
 
 def cut(moment: str, digits: int) -> str:
@@ -208,21 +202,6 @@ def cut(moment: str, digits: int) -> str:
         return f"date_trunc('{unit}', {moment})"
     step = 10 ** (6 - digits) if digits < 6 else 1
     return f"make_timestamp(epoch_us({moment}) // {step} * {step})"
-
-
-def _like(call: Call, target: Type) -> Value:
-    """A toX function: NULL in is NULL out, which `build` puts into the type."""
-    value = replace(call[0], type=not_nullable(call[0].type))
-    return convert(value, target)
-
-
-def _register_numbers() -> None:
-    targets = {f"to{name}": Type(name) for name in INTEGERS if Type(name).bits <= 128}
-    targets |= {"toFloat32": FLOAT32, "toFloat64": FLOAT64, "toUUID": UUID, "toBool": BOOL}
-    for name, target in targets.items():
-        scalar(name)(partial(_like, target=target))
-        if target.is_number and target != BOOL:
-            scalar(f"{name}OrZero", f"{name}OrNull", f"{name}OrDefault", most=2)(partial(_tried, target=target))
 
 
 def tried(value: Value, target: Type) -> str:
@@ -238,157 +217,15 @@ def tried(value: Value, target: Type) -> str:
         return f"TRY_CAST({value.number} AS {duck})"
     if source.is_float and target.is_integer:
         return f"CASE WHEN {value.sql} = trunc({value.sql}) THEN TRY_CAST({value.sql} AS {duck}) END"
+    if source.is_text and target.is_date:
+        day = f"TRY(ch_date_text({value.sql}))"
+        return day if target.name == "Date32" else f"ch_clamped_date({day})"
+    if source.is_text and target.is_time:
+        read = f"TRY(ch_time_text({value.sql}, {zones.zone_sql(target.zone) or repr('UTC')}))"
+        moment = read if target.scale >= 6 else cut(read, target.scale)
+        return moment if target.name == "DateTime64" else f"ch_clamped_time({moment})"
+    if source.is_text and target == UUID:
+        return f"TRY_CAST({value.sql} AS UUID)"
+    if source.is_text and target == BOOL:
+        return f"TRY(ch_bool_text({value.sql}))"
     raise NoRule(f"trying to convert {source} to {target} needs the ClickHouse engine")
-
-
-def _tried(call: Call, target: Type) -> Value:
-    if not call[0].type.is_text:
-        raise NoRule(f"{call.name} expects a String, found {call[0].type}; accurateCastOrNull takes numbers")
-    return _instead(call, tried(call[0], target), target, 1)
-
-
-def _instead(call: Call, sql: str, target: Type, position: int) -> Value:
-    """A tried conversion with what its name ends in for a failure: NULL, zero or a default."""
-    if call.name.endswith("OrNull"):
-        return Value(sql, nullable(target))
-    other = call.get(position)
-    if other is not None and other.type.bare != target and not other.is_literal:
-        raise NoRule(f"{call.name} expects a default of type {target}, found {other.type}")
-    return Value(f"coalesce({sql}, {cast(other, target) if other is not None else default_sql(target)})", target)
-
-
-_register_numbers()
-
-
-@scalar("accurateCast", "accurateCastOrNull", "accurateCastOrDefault", least=2, most=3)
-def accurate_cast(call: Call) -> Value:
-    """CAST that fails, or gives NULL or a default, where the value does not fit exactly."""
-    target = _parsed_type(call.text(1, "its type"))
-    value = replace(call[0], type=not_nullable(call[0].type))
-    if call.name == "accurateCast":
-        problem = f"error('Value in column {target} cannot be safely converted')"
-        sql = f"CASE WHEN {value.number} IS NOT NULL THEN coalesce({tried(value, target)}, {problem}) END"
-        return Value(sql, target)
-    return _instead(call, tried(value, target), target, 2)
-
-
-def _parsed_type(text: str) -> Type:
-    try:
-        return parse_type(text)
-    except TypeTextError as error:
-        raise NoRule(str(error)) from None
-
-
-@scalar("toString", most=2)
-def to_string(call: Call) -> Value:
-    if len(call) == 1:
-        return Value(to_text(call[0]), STRING)
-    if not call[0].type.is_time:
-        raise NoRule("toString with a time zone expects a DateTime")
-    zone = zones.zone_of(call[1], call.name)
-    return Value(time_text(zones.local(call[0].sql, zone), call[0].type.bare), STRING)
-
-
-def _to_decimal_function(call: Call) -> Value:
-    scale = call[1].literal
-    if not isinstance(scale, int):
-        raise NoRule(f"{call.name} expects its scale as a literal")
-    return _like(call, decimal(_STORAGE[call.name], scale))
-
-
-scalar(*_STORAGE, least=2)(_to_decimal_function)
-
-
-def _try_decimal(call: Call) -> Value:
-    scale = call[1].literal
-    if not isinstance(scale, int) or not call[0].type.is_text:
-        raise NoRule(f"{call.name} expects a String and its scale as a literal")
-    target = decimal(_STORAGE[call.name.split("Or")[0]], scale)
-    return _instead(call, tried(call[0], target), target, 2)
-
-
-scalar(*(f"{name}Or{end}" for name in _STORAGE for end in ("Zero", "Null", "Default")), least=2, most=3)(_try_decimal)
-
-
-@scalar("toDate", "toDate32", "DATE", "date", most=2)
-def to_date(call: Call) -> Value:
-    zone = zones.zone_of(call[1], call.name) if len(call) > 1 else None
-    value = replace(call[0], type=not_nullable(call[0].type))
-    target = Type("Date32") if call.name == "toDate32" else DATE
-    if value.type.bare == target:
-        return Value(value.sql, target)
-    return Value(_to_date(value, value.type.bare, zone), target)
-
-
-@scalar("toDateTime", most=2)
-def to_datetime(call: Call) -> Value:
-    zone = zones.zone_of(call[1], call.name) if len(call) > 1 else call[0].type.zone
-    value = replace(call[0], type=not_nullable(call[0].type))
-    target = zones.datetime_type(zone)
-    return Value(_to_time(value, value.type.bare, target), target)
-
-
-@scalar("toDateTime64", least=2, most=3)
-def to_datetime64(call: Call) -> Value:
-    digits = call[1].literal
-    if not isinstance(digits, int) or not 0 <= digits <= 6:
-        raise NoRule("toDateTime64 expects its digits, 0 to 6, as a literal; more need the ClickHouse engine")
-    zone = zones.zone_of(call[2], call.name) if len(call) > 2 else call[0].type.zone
-    value = replace(call[0], type=not_nullable(call[0].type))
-    target = zones.datetime_type(zone, digits)
-    return Value(_to_time(value, value.type.bare, target), target)
-
-
-@scalar("toDateTimeOrNull", "toDateTimeOrZero", "toDateOrNull", "toDateOrZero", "parseDateTimeBestEffortOrNull")
-def try_time(call: Call) -> Value:
-    if not call[0].type.is_text:
-        raise NoRule(f"{call.name} expects a String, found {call[0].type}")
-    target = DATE if call.name.startswith("toDateOr") else DATETIME
-    sql = f"date_trunc('second', TRY_CAST({call[0].sql} AS TIMESTAMP))"
-    sql = f"CAST({sql} AS DATE)" if target == DATE else sql
-    return (
-        Value(f"coalesce({sql}, {default_sql(target)})", target)
-        if call.name.endswith("Zero")
-        else Value(sql, nullable(target))
-    )
-
-
-@scalar("parseDateTimeBestEffort", most=2)
-def parse_best_effort(call: Call) -> Value:
-    """Only forms that both engines read alike: ISO 8601 and `YYYY-MM-DD hh:mm:ss`, with or without an offset."""
-    if not call[0].type.is_text:
-        raise NoRule(f"{call.name} expects a String, found {call[0].type}")
-    zone = zones.zone_of(call[1], call.name) if len(call) > 1 else None
-    return Value(f"ch_best_effort({call[0].sql}, {zones.zone_sql(zone) or repr('UTC')})", zones.datetime_type(zone))
-
-
-@scalar("toNullable", keeps_null=True)
-def to_nullable(call: Call) -> Value:
-    return Value(call[0].number, nullable(call[0].type))
-
-
-@scalar("assumeNotNull", keeps_null=True)
-def assume_not_null(call: Call) -> Value:
-    inner = not_nullable(call[0].type)
-    if not call[0].type.nullable:
-        return call[0]
-    return Value(f"coalesce({call[0].number}, {default_sql(inner)})", inner)
-
-
-@scalar("toLowCardinality", keeps_null=True)
-def to_low_cardinality(call: Call) -> Value:
-    inner = call[0].type
-    return replace(call[0], type=inner if inner.name == "LowCardinality" else Type("LowCardinality", (inner,)))
-
-
-@scalar("toTypeName", keeps_null=True)
-def to_type_name(call: Call) -> Value:
-    return Value("'" + str(call[0].type).replace("'", "''") + "'", STRING, constant=True)
-
-
-@scalar("toFixedString", least=2)
-def to_fixed_string(call: Call) -> Value:
-    raise NoRule("FixedString needs the ClickHouse engine")
-
-
-__all__ = ["convert", "cut", "time_text", "to_text", "tried"]

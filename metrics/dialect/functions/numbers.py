@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrics.dialect.functions import times
+from metrics.dialect.functions.shifts import shifted
 from metrics.dialect.rules import FLOAT64, INT8, NoRule, arithmetic, duck_type
 from metrics.dialect.table import Call, scalar
 from metrics.dialect.types import Type
@@ -13,7 +13,7 @@ _SIGNS = {"plus": "+", "minus": "-", "multiply": "*"}
 
 @scalar("plus", "minus", "multiply", least=2)
 def operate(call: Call) -> Value:
-    moment = times.shifted(call) if call.name != "multiply" else None
+    moment = shifted(call) if call.name != "multiply" else None
     if moment is not None:
         return moment
     left, right = _numbers(call)

@@ -176,10 +176,11 @@ def edges(call: Call) -> Value:
     return condition(f"{name}({_text(call)}, {_text(call, 1)})", *call.args)
 
 
-@scalar("trimBoth", "trim", "TRIM", "trimLeft", "ltrim", "trimRight", "rtrim")
+@scalar("trimBoth", "trim", "trimLeft", "ltrim", "trimRight", "rtrim", most=2, any_case=True)
 def trimmed(call: Call) -> Value:
     name = {"trimLeft": "ltrim", "ltrim": "ltrim", "trimRight": "rtrim", "rtrim": "rtrim"}.get(call.name, "trim")
-    return Value(f"{name}({_text(call)}, ' ')", STRING)
+    characters = _text(call, 1) if len(call) > 1 else "' '"
+    return Value(f"{name}({_text(call)}, {characters})", STRING)
 
 
 @scalar("reverseUTF8")

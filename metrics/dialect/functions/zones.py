@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -38,6 +40,44 @@ def first_instant(sql: str, zone: str | None) -> str:
     """The instant at which a local day starts, also where its midnight is left out by a change of the clocks."""
     name = zone_sql(zone)
     return f"ch_day_start({sql}, {name})" if name else sql
+
+
+def moment(call: Call, position: int = 0) -> Value:
+    """The date or time among the arguments."""
+    value = call[position]
+    if not (value.type.is_time or value.type.is_date):
+        raise NoRule(f"{call.name} expects a date or a time, found {value.type}")
+    return value
+
+
+def wall(value: Value, zone: str | None) -> str:
+    """The wall time of a date or time in a zone, as a TIMESTAMP."""
+    if value.type.is_date:
+        return f"CAST({value.sql} AS TIMESTAMP)"
+    return local(value.sql, zone)
+
+
+@cache
+def whole_hours(zone: str | None) -> bool:
+    """Whether a zone has only ever been whole hours off UTC since 1970; of a parameter that is not known."""
+    if zone_sql(zone) is None:
+        return True
+    if zone is None or zone.startswith("{"):
+        return False
+    known = ZoneInfo(zone)
+    offsets = (known.utcoffset(datetime(year, month, 15)) for year in range(1970, 2038) for month in range(1, 13))
+    return all(offset is not None and offset.total_seconds() % 3600 == 0 for offset in offsets)
+
+
+def past_the_hour(zone: str | None) -> str | None:
+    """The seconds by which a zone's hours start past UTC's, as ClickHouse has it: those of 1970; None for none."""
+    if zone_sql(zone) is None:
+        return None
+    if zone is None or zone.startswith("{"):
+        return f"epoch(ch_local(TIMESTAMP '1970-01-01', {zone_sql(zone)})) % 3600"
+    offset = datetime(1970, 1, 1, tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    seconds = int(offset.total_seconds()) % 3600 if offset else 0
+    return str(seconds) if seconds else None
 
 
 def zone_argument(call: Call, position: int) -> str | None:
