@@ -253,6 +253,31 @@ def check(folder: Path | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("statement", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "ndjson", "csv", "parquet"]),
+    help="Form of the answer; a table on a terminal and NDJSON elsewhere if not given.",
+)
+def sql(statement: str | None, form: str | None) -> None:
+    """Run one SELECT in ClickHouse SQL, as GET /v0/sql does, and print its rows.
+
+    STATEMENT is read from the standard input when it is not given. It may read data sources, their quarantines and
+    pipes.
+    """
+    from metrics.adhoc import ask
+
+    screen = sys.stdout.isatty()
+    form = form or ("table" if screen else "ndjson")
+    if form == "parquet" and screen:
+        raise click.UsageError("Parquet is no text for a terminal: send it to a file, with > rows.parquet.")
+    with api(load_settings()) as perch:
+        answer = ask(perch, statement or sys.stdin.read(), form)
+    click.echo(answer, nl=False)
+
+
+@cli.command()
 @click.argument("names", nargs=-1)
 @click.option("--update", is_flag=True, help="Write what is answered now into the files as what is expected.")
 def test(names: tuple[str, ...], update: bool) -> None:

@@ -27,6 +27,7 @@ ONLY_IN = {
     "sqlglot": ("metrics/dialect/",),
     "watchdog": ("metrics/watching.py",),
     "ruamel": ("metrics/cases.py",),
+    "tabulate": ("metrics/adhoc.py",),
     "click": ("metrics/__main__.py", "metrics/manual.py"),
     "metrics.api": ("ingest_server.py", "metrics/api/"),
     "metrics.dashboard": ("app.py", "pages/", "metrics/dashboard/"),
