@@ -256,14 +256,42 @@ CREATE OR REPLACE MACRO ch_replace_one(s, needle, other) AS
 CREATE OR REPLACE MACRO ch_array_distinct(a) AS
     list_filter(a, lambda x, i: x IS NOT NULL AND list_position(a, x) = i);
 
--- Addresses.
+-- Addresses. A host has a dot in it, and not as its last character.
+CREATE OR REPLACE MACRO ch_url_host(s) AS
+    regexp_extract(s, '^(?://|.[a-zA-Z0-9.+-]{0,12}://)?(?:[^@:/?#\s<>{}|\\^\[\]]*@)?'
+        || '([^:/?#@\s<>{}|\\^\[\];=&~%]+)(?:[:/?#@]|$)', 1);
 CREATE OR REPLACE MACRO ch_url_domain(s) AS
-    regexp_extract(s, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//(?:[^/@?#]*@)?([^/:?#]+)', 1);
+    CASE WHEN s IS NULL THEN NULL WHEN regexp_matches(ch_url_host(s), '\..*[^.]$') THEN ch_url_host(s) ELSE '' END;
 CREATE OR REPLACE MACRO ch_url_domainwithoutwww(s) AS regexp_replace(ch_url_domain(s), '^www\.', '');
-CREATE OR REPLACE MACRO ch_url_protocol(s) AS regexp_extract(s, '^([a-zA-Z][a-zA-Z0-9+.-]*)://', 1);
-CREATE OR REPLACE MACRO ch_url_path(s) AS
-    regexp_extract(s, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^/?#]*(/[^?#]*)', 1);
+CREATE OR REPLACE MACRO ch_url_protocol(s) AS regexp_extract(s, '^([a-zA-Z][a-zA-Z0-9+.-]*):(?s:...)', 1);
+CREATE OR REPLACE MACRO ch_url_pathfull(s) AS
+    CASE WHEN regexp_matches(s, '^[^/]*//') THEN regexp_extract(s, '^[^/]*//[^/]*((?s)/.*)', 1)
+         ELSE regexp_extract(s, '^[^/]*((?s)/.*)', 1) END;
+CREATE OR REPLACE MACRO ch_url_path(s) AS regexp_extract(ch_url_pathfull(s), '^[^?#]*');
+CREATE OR REPLACE MACRO ch_url_querystring(s) AS regexp_extract(s, '\?([^#]*)', 1);
+CREATE OR REPLACE MACRO ch_url_fragment(s) AS regexp_extract(s, '(?s)#(.*)', 1);
+CREATE OR REPLACE MACRO ch_url_querystringandfragment(s) AS
+    CASE WHEN strpos(s, '?') > 0 THEN regexp_extract(s, '(?s)\?(.*)', 1) ELSE regexp_extract(s, '(?s)#.*') END;
+CREATE OR REPLACE MACRO ch_url_cutwww(s) AS
+    regexp_replace(s, '^((?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//(?:[^:/?#]*@)?)www\.(?s:(.))', '\1\2');
 CREATE OR REPLACE MACRO ch_url_cutquerystring(s) AS regexp_replace(s, '\?[^#]*', '');
+CREATE OR REPLACE MACRO ch_url_cutfragment(s) AS regexp_replace(s, '(?s)#.*', '');
+CREATE OR REPLACE MACRO ch_url_cutquerystringandfragment(s) AS
+    CASE WHEN strpos(s, '?') > 0 THEN regexp_replace(s, '(?s)\?.*', '') ELSE regexp_replace(s, '(?s)#.*', '') END;
+CREATE OR REPLACE MACRO ch_url_encodeurlcomponent(s) AS url_encode(s);
+CREATE OR REPLACE MACRO ch_url_encodeurlformcomponent(s) AS replace(url_encode(s), '%20', '+');
+CREATE OR REPLACE MACRO ch_url_decodeurlcomponent(s) AS url_decode(s);
+CREATE OR REPLACE MACRO ch_url_decodeurlformcomponent(s) AS url_decode(replace(s, '+', ' '));
+CREATE OR REPLACE MACRO ch_url_parameter(s, name) AS
+    regexp_extract(s, '(?s)^[^?#]*(?:[?#]|[?#].*?[?&#])' || regexp_escape(name) || '=([^&#]*)', 1);
+-- The address up to each of its slashes, marks and hashes: the head, then the head with one piece more, and so on.
+CREATE OR REPLACE MACRO ch_url_head(s) AS
+    CASE WHEN regexp_matches(s, '^[a-z0-9]+://') THEN regexp_extract(s, '^[a-z0-9]+://[^/?#]*[/?#]?') ELSE s END;
+CREATE OR REPLACE MACRO ch_url_growing(head, s) AS
+    list_transform(regexp_extract_all(substring(s, length(head) + 1), '[/?#]*[^/?#]+[/?#]?'), lambda x, i: head
+        || array_to_string(list_slice(regexp_extract_all(substring(s, length(head) + 1), '[/?#]*[^/?#]+[/?#]?'), 1, i), ''));
+CREATE OR REPLACE MACRO ch_url_hierarchy(s) AS
+    CASE WHEN coalesce(s, '') = '' THEN CAST([] AS VARCHAR[]) ELSE list_prepend(ch_url_head(s), ch_url_growing(ch_url_head(s), s)) END;
 
 -- JSON in texts. A text that is no JSON has nothing in it.
 CREATE OR REPLACE MACRO ch_json(s) AS CASE WHEN s <> '' THEN TRY(CAST(s AS JSON)) END;

@@ -21,6 +21,7 @@ from metrics.dialect.functions import (
     statistics,
     text,
     times,
+    urls,
     windows,
 )
 from metrics.dialect.functions.comparison import comparable
@@ -44,6 +45,7 @@ assert rounding
 assert statistics
 assert text
 assert times
+assert urls
 assert windows
 
 __all__ = ["comparable", "convert"]

@@ -225,10 +225,3 @@ def formatted(call: Call) -> Value:
     for argument, piece in zip(call.args[1:], pieces[1:], strict=True):
         written += [to_text(argument), text_sql(piece)]
     return Value(f"({' || '.join(written)})", STRING)
-
-
-@scalar("domain", "domainWithoutWWW", "path", "protocol", "cutQueryString", "cutWWW", "queryString", "fragment")
-def url_part(call: Call) -> Value:
-    if call.name not in ("domain", "domainWithoutWWW", "path", "protocol", "cutQueryString"):
-        raise NoRule(f"{call.name} needs the ClickHouse engine")
-    return Value(f"ch_url_{call.name.lower()}({_text(call)})", STRING)
