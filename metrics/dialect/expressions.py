@@ -604,7 +604,7 @@ def quantile_key(node: exp.Expr) -> str | None:
     """What tells the quantiles of one argument from those of another; None for any other function."""
     if not isinstance(node, (exp.ParameterizedAgg, exp.CombinedParameterizedAgg)) or len(node.expressions) != 1:
         return None
-    if str(node.this).removesuffix("If") not in ("quantile", "quantileExactInclusive"):
+    if str(node.this).removesuffix("If") not in ("quantile", "quantileExactInclusive", "quantileTDigest"):
         return None
     return f"{node.this}({', '.join(each.sql('clickhouse') for each in node.args['params'])})"
 

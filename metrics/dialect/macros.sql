@@ -335,7 +335,6 @@ CREATE OR REPLACE MACRO ch_json_length(s, path) AS
 CREATE OR REPLACE MACRO ch_at(sorted, place) AS
     list_extract(sorted, least(greatest(CAST(place AS BIGINT), 0), len(sorted) - 1) + 1);
 CREATE OR REPLACE MACRO ch_nearest(sorted, level) AS ch_at(sorted, floor(level * len(sorted)));
-CREATE OR REPLACE MACRO ch_nearest_up(sorted, level) AS ch_at(sorted, ceil(level * len(sorted)) - 1);
 CREATE OR REPLACE MACRO ch_nearest_low(sorted, level) AS
     ch_at(sorted, CASE WHEN level = 0.5 THEN (len(sorted) - 1) // 2 ELSE floor(level * len(sorted)) END);
 CREATE OR REPLACE MACRO ch_exclusive(sorted, level) AS
@@ -345,26 +344,23 @@ CREATE OR REPLACE MACRO ch_exclusive(sorted, level) AS
                 * (CAST(ch_at(sorted, floor(level * (len(sorted) + 1))) AS DOUBLE)
                    - ch_at(sorted, floor(level * (len(sorted) + 1)) - 1))
            ELSE 0 END;
--- Of values with weights, {v, w}: the value at which the weights add up to the level's share of all.
+-- Of values with weights, {v, w}: the value at which the weights add up to a share of their sum.
+CREATE OR REPLACE MACRO ch_reached(sorted, share) AS
+    CASE WHEN len(sorted) > 0 THEN list_extract(list_transform([share], lambda least_: list_reduce(
+        sorted, lambda a, p: CASE WHEN a.w < least_ THEN {'v': p.v, 'w': a.w + p.w} ELSE a END)), 1).v END;
 CREATE OR REPLACE MACRO ch_weighted(sorted, level) AS
-    CASE WHEN len(sorted) > 0 THEN list_reduce(
-        list_transform(sorted, lambda p: {'v': p.v, 'sum': p.w, 'before': 0::DOUBLE}),
-        lambda a, p: CASE WHEN a.sum < ceil(level * list_sum(list_transform(sorted, lambda q: q.w)))
-                          THEN {'v': p.v, 'sum': a.sum + p.sum, 'before': a.sum} ELSE a END).v END;
--- With the place between two values as the level says, each value standing at the middle of its weight.
-CREATE OR REPLACE MACRO ch_weighted_between(sorted, level) AS
-    CASE WHEN len(sorted) > 0 THEN list_reduce(
-        list_transform(list_concat([sorted[1]], sorted), lambda p, i: {
-            'v': CAST(p.v AS DOUBLE), 'sum': CASE WHEN i = 1 THEN 0::DOUBLE ELSE p.w END, 'at': 0::DOUBLE, 'old': CAST(p.v AS DOUBLE)}),
+    ch_reached(sorted, ceil(level * list_sum(list_transform(sorted, lambda p: p.w))));
+-- The same with the place between two values, each value standing at the middle of its weight.
+CREATE OR REPLACE MACRO ch_passed(sorted, share) AS
+    CASE WHEN len(sorted) > 0 THEN list_extract(list_transform([share], lambda wanted: list_reduce(
+        list_transform(sorted, lambda p: {'v': CAST(p.v AS DOUBLE), 'w': p.w, 'at': p.w / 2, 'last': CAST(p.v AS DOUBLE)}),
         lambda a, p: CASE
-            WHEN a.at >= level * list_sum(list_transform(sorted, lambda q: q.w)) AND a.sum > 0 THEN a
-            ELSE {'v': CASE
-                      WHEN a.sum = 0 OR a.sum + p.sum / 2 < level * list_sum(list_transform(sorted, lambda q: q.w))
-                      THEN p.v
-                      ELSE a.old + (p.v - a.old)
-                           * (level * list_sum(list_transform(sorted, lambda q: q.w)) - a.at) / (a.sum + p.sum / 2 - a.at)
-                  END,
-                  'sum': a.sum + p.sum, 'at': a.sum + p.sum / 2, 'old': p.v} END).v END;
+            WHEN a.at >= wanted THEN a
+            ELSE {'v': CASE WHEN a.w + p.w / 2 < wanted THEN p.v
+                            ELSE a.last + (p.v - a.last) * (wanted - a.at) / (a.w + p.w / 2 - a.at) END,
+                  'w': a.w + p.w, 'at': a.w + p.w / 2, 'last': p.v} END)), 1).v END;
+CREATE OR REPLACE MACRO ch_weighted_between(sorted, level) AS
+    ch_passed(sorted, level * list_sum(list_transform(sorted, lambda p: p.w)));
 
 -- Moments of n numbers, from the sums of their powers: skewness and kurtosis, of a sample or of all.
 CREATE OR REPLACE MACRO ch_spread(n, s1, s2, sample) AS

@@ -31,7 +31,7 @@ def count(call: Call) -> Value:
         return distinct_rows(call)
     if len(call) > 1:
         raise NoRule(f"count expects 0 to 1 arguments, found {len(call)}")
-    counted = call.known().rows() if len(call) else call.rows()
+    counted = call.over("count", call[0].number) if len(call) and call[0].type.nullable else call.rows()
     return Value(f"CAST({counted} AS UBIGINT)", UINT64)
 
 
@@ -43,10 +43,10 @@ def count(call: Call) -> Value:
 def distinct_rows(call: Call) -> Value:
     """How many distinct values, or rows of several values, there are; exact, which ClickHouse's uniq is not."""
     row = call[0].number if len(call) == 1 else f"ROW({', '.join(each.number for each in call.args)})"
-    known = call.known()
+    known = call.known() if len(call) > 1 else call  # one argument's NULL is passed over by the count itself
     counted = f"CAST({replace(known, distinct=True).over('count', row)} AS UBIGINT)"
     if call.name.startswith("uniqCombined") and any(each.type.nullable for each in call.args):
-        return Value(f"CASE WHEN {known.rows()} > 0 THEN {counted} END", nullable(UINT64))
+        return Value(f"nullif({counted}, 0)", nullable(UINT64))
     return Value(counted, UINT64)
 
 
@@ -132,7 +132,7 @@ def extreme(call: Call) -> Value:
     """The least or greatest value; a NaN, which DuckDB takes for the greatest, is passed over."""
     name, value = call.name.lower(), call[0]
     sql = call.over(name, value.number)
-    if value.type.is_float:
+    if value.type.is_float and name == "max":
         some = call.where(f"NOT isnan({value.number})").over(name, value.number)
         sql = f"coalesce({some}, {sql})"
     return result(call, sql, value.type.bare)
@@ -149,7 +149,7 @@ def argument_of_extreme(call: Call) -> Value:
         grades = f"list_grade_up(list_transform(ch_p, lambda p: p.place), '{order}')"
         first = f"list_extract(list_transform([{rows}], lambda ch_p: ch_p[{grades}[1]]), 1)"
         return result(call, f"struct_extract({first}, 'value')", type_)
-    return result(call, call.known().over_pair(name, call[0].number, call[1].number), type_)
+    return result(call, call.over_pair(name, call[0].number, call[1].number), type_)
 
 
 # any

@@ -100,32 +100,26 @@ def joined(call: Call) -> Value:
 # the most frequent
 
 
-@aggregate("topK", "approx_top_k", params=(1, 3))
+@aggregate("topK", params=(1, 3))
 def top(call: Call) -> Value:
-    return _top(call, "1")
+    counts = f"map_entries({replace(call, distinct=False).over('histogram', call[0].number)})"
+    return _top(call, f"list_transform({counts}, lambda e: {{'n': e.value, 'v': e.key}})")
 
 
 @aggregate("topKWeighted", least=2, params=(1, 3))
 def top_weighted(call: Call) -> Value:
     if not call[1].type.is_integer:
         raise NoRule(f"topKWeighted expects whole weights, found {call[1].type}")
-    return _top(call, f"CAST({call[1].number} AS HUGEINT)")
+    pairs = call.known().values(f"{{'key': {call[0].number}, 'value': {call[1].number}}}")
+    sums = _folded(call, pairs, "sum", Type("Int128"))
+    return _top(call, f"list_transform({sums}, lambda e: {{'n': e.value, 'v': e.key}})")
 
 
-def _top(call: Call, weight: str) -> Value:
+def _top(call: Call, counted: str) -> Value:
     """The most frequent values, the most frequent first; which of equally frequent ones ClickHouse takes is its own."""
-    if call.name == "approx_top_k":
-        raise NoRule("approx_top_k needs the ClickHouse engine; topK does not")
     element = not_nullable(call[0].type).bare
-    pairs = call.known().values(f"{{'v': {call[0].number}, 'w': {weight}}}")
-    if weight == "1":
-        total = "len(list_filter(ch_v, lambda p: p.v = d))"
-    else:
-        total = "list_sum(list_transform(list_filter(ch_v, lambda p: p.v = d), lambda p: p.w))"
-    distinct = "list_distinct(list_transform(ch_v, lambda p: p.v))"
-    ranked = f"list_reverse_sort(list_transform({distinct}, lambda d: {{'n': {total}, 'v': d}}))"
-    body = f"list_slice(list_transform({ranked}, lambda r: r.v), 1, {_size(call)})"
-    return _array(let(pairs, "ch_v", body), element)
+    body = f"list_slice(list_transform(list_reverse_sort({counted}), lambda r: r.v), 1, {_size(call)})"
+    return _array(f"coalesce({body}, [])", element)
 
 
 # differences
@@ -156,10 +150,10 @@ def exponential(call: Call) -> Value:
     if not call[0].type.is_number or not call[1].type.is_integer:
         raise NoRule("exponentialMovingAverage expects a number and a whole number of time")
     pairs = call.known().values(f"{{'v': {cast(call[0], FLOAT64)}, 't': {cast(call[1], INT64)}}}")
-    weight = f"exp2(CAST(p.t - list_max(list_transform(ch_v, lambda q: q.t)) AS DOUBLE) / {float(decay)!r})"
-    weight = weight.replace("exp2(", "pow(2e0, ")
-    sql = f"list_sum(list_transform(ch_v, lambda p: p.v * {weight})) * (1 - pow(2e0, {-1 / decay!r}))"
-    return result(call, let(pairs, "ch_v", sql), FLOAT64)
+    weight = f"pow(2e0, CAST(p.t - ch_last AS DOUBLE) / {float(decay)!r})"
+    summed = f"list_sum(list_transform(ch_v, lambda p: p.v * {weight})) * (1 - pow(2e0, {-1 / decay!r}))"
+    averaged = let("list_max(list_transform(ch_v, lambda p: p.t))", "ch_last", summed)
+    return result(call, let(pairs, "ch_v", averaged), FLOAT64)
 
 
 # sums by key
@@ -177,16 +171,25 @@ def by_key(call: Call) -> Value:
         keys, values = call[0].number, call[1].number
         zipped = f"list_transform({keys}, lambda k, i: {{'key': k, 'value': {values}[i]}})"
         pairs = f"flatten({call.known().values(zipped)})"
-    keys = "list_sort(list_distinct(list_transform(ch_v, lambda p: p.key)))"
-    each = "list_transform(list_filter(ch_v, lambda p: p.key = k), lambda p: p.value)"
-    folded = f"CAST(list_{kind}({each}) AS {duck_type(type_)})"
-    entries = f"list_transform({keys}, lambda k: {{'key': k, 'value': {folded}}})"
+    entries = _folded(call, pairs, kind, type_)
     if kind == "sum" and len(call) == 2:
         entries = f"list_filter({entries}, lambda p: p.value <> 0)"
     if len(call) == 1:
-        return Value(let(pairs, "ch_v", f"map_from_entries({entries})"), Type("Map", (key, type_)))
+        return Value(f"map_from_entries({entries})", Type("Map", (key, type_)))
     split = let(entries, "ch_m", "ROW(list_transform(ch_m, lambda p: p.key), list_transform(ch_m, lambda p: p.value))")
-    return Value(let(pairs, "ch_v", split), Type("Tuple", (array(key), array(type_))))
+    return Value(split, Type("Tuple", (array(key), array(type_))))
+
+
+def _folded(call: Call, pairs: str, kind: str, type_: Type) -> str:
+    """Of a list of {key, value} the sum, least or greatest value of each key, by key, as such a list again."""
+    if not call.source and not call.window:
+        folded = f"CAST({kind}(p.value) AS {duck_type(type_)})"
+        grouped = f"SELECT p.key AS k, {folded} AS v FROM unnest({pairs}) AS u(p) GROUP BY k"
+        return f"coalesce((SELECT list({{'key': k, 'value': v}} ORDER BY k) FROM ({grouped})), [])"
+    keys = "list_sort(list_distinct(list_transform(ch_v, lambda p: p.key)))"
+    each = "list_transform(list_filter(ch_v, lambda p: p.key = k), lambda p: p.value)"
+    entry = f"{{'key': k, 'value': CAST(list_{kind}({each}) AS {duck_type(type_)})}}"
+    return let(pairs, "ch_v", f"list_transform({keys}, lambda k: {entry})")
 
 
 def _key_and_value(call: Call) -> tuple[Type, Type]:

@@ -20,9 +20,9 @@ _At = Callable[[str, float], str]
 
 @dataclass(frozen=True)
 class _Family:
-    """How a family picks: `at` writes the value at a level from a sorted list; None interpolates as DuckDB does."""
+    """How a family picks: by an aggregate of DuckDB, or by what `at` makes of the sorted list of values and a level."""
 
-    at: _At | None
+    at: _At | str
     type: Type | None = None  # of the value; None: that of the argument
     weighted: bool = False
     moments: bool = True  # whether dates and times have such quantiles
@@ -30,13 +30,13 @@ class _Family:
 
 
 def _macro(name: str) -> _At:
-    return lambda values, level: f"{name}({values}, {level!r})"
+    return lambda values, level: f"{name}({values}, CAST({level!r} AS DOUBLE))"
 
 
 _FAMILIES: Final = {
-    "": _Family(None, FLOAT64),
-    "Deterministic": _Family(None, FLOAT64),
-    "ExactInclusive": _Family(None, FLOAT64, moments=False),
+    "": _Family("quantile_cont", FLOAT64),
+    "Deterministic": _Family("quantile_cont", FLOAT64),
+    "ExactInclusive": _Family("quantile_cont", FLOAT64, moments=False),
     "ExactExclusive": _Family(_macro("ch_exclusive"), FLOAT64, moments=False),
     "Exact": _Family(_macro("ch_nearest")),
     "ExactLow": _Family(_macro("ch_nearest_low")),
@@ -45,7 +45,7 @@ _FAMILIES: Final = {
     "DD": _Family(_macro("ch_nearest"), FLOAT64, moments=False, leading=1),
     "BFloat16": _Family(_macro("ch_nearest"), FLOAT64, moments=False),
     "Timing": _Family(_macro("ch_nearest"), FLOAT32, moments=False),
-    "TDigest": _Family(_macro("ch_nearest_up"), FLOAT32),
+    "TDigest": _Family("quantile_disc", FLOAT32),
     "TDigestWeighted": _Family(_macro("ch_weighted"), FLOAT32, weighted=True),
     "TimingWeighted": _Family(_macro("ch_weighted"), FLOAT32, weighted=True, moments=False),
     "ExactWeighted": _Family(_macro("ch_weighted"), weighted=True),
@@ -84,7 +84,7 @@ def _argument(call: Call, family: _Family) -> tuple[Value, Type]:
 
 
 def _of_decimal(call: Call, family: _Family, bare: Type) -> Type:
-    if family.type == FLOAT32 or (family.at is not None and family.type is not None) or not family.moments:
+    if (family.type is not None and family.at != "quantile_cont") or not family.moments:
         raise NoRule(f"{call.name} of a Decimal needs the ClickHouse engine; of toFloat64() of it it does not")
     return decimal(next(digits for digits in (9, 18, 38) if bare.precision <= digits), bare.scale)
 
@@ -105,15 +105,15 @@ def _listed(call: Call, family: _Family) -> str:
     return f"list_sort(list_filter({_kept(call).values(pair)}, lambda p: p.w > 0))"
 
 
-def _interpolated(call: Call, value: Value, levels: Sequence[float]) -> list[str]:
-    """Quantiles with linear interpolation; all over the same argument are taken from one list, computed once."""
+def _native(call: Call, name: str, value: Value, levels: Sequence[float]) -> list[str]:
+    """Quantiles by an aggregate of DuckDB; all over the same argument are taken from one list, computed once."""
     bare = value.type.bare
     argument = value.number if bare.is_decimal or value.type.is_date or value.type.is_time else cast(value, FLOAT64)
-    known = _kept(call)
+    known = call.where(f"NOT isnan({call[0].number})") if call[0].type.is_float else call  # NULL is passed over
     if len(levels) == 1 and levels[0] not in call.levels:
-        return [known.over("quantile_cont", argument, repr(levels[0]))]
+        return [known.over(name, argument, repr(levels[0]))]
     listed = sorted({*call.levels, *levels})
-    sql = known.over("quantile_cont", argument, f"[{', '.join(map(repr, listed))}]")
+    sql = known.over(name, argument, f"[{', '.join(map(repr, listed))}]")
     return [f"list_extract({sql}, {listed.index(level) + 1})" for level in levels]
 
 
@@ -137,8 +137,8 @@ def _one(call: Call, suffix: str) -> Value:
     if len(levels) != 1:
         raise NoRule(f"{call.name} expects 1 level, found {len(levels)}")
     value, type_ = _argument(call, family)
-    if family.at is None:
-        sql = _interpolated(call, value, levels)[0]
+    if isinstance(family.at, str):
+        sql = _native(call, family.at, value, levels)[0]
     else:
         sql = let(_listed(call, family), "ch_v", family.at("ch_v", levels[0]))
     return result(
@@ -158,8 +158,8 @@ def _several(call: Call, suffix: str) -> Value:
     empty = default_sql(type_)
     if _empty(type_, family) and not (suffix.startswith("Exact") and family.type is None):
         empty = f"CAST('nan' AS {duck_type(type_)})"
-    if family.at is None:
-        picked = _interpolated(call, value, levels)
+    if isinstance(family.at, str):
+        picked = _native(call, family.at, value, levels)
         sql = f"[{', '.join(f'coalesce({_as(sql, type_)}, {empty})' for sql in picked)}]"
     else:
         written = ", ".join(f"coalesce({_as(family.at('ch_v', level), type_)}, {empty})" for level in levels)

@@ -145,6 +145,12 @@ SELECT quantile(0.5)(x), quantileExact(0.5)(x), median(x), quantiles(0.5)(x), qu
 SELECT quantile(0.5)(x) AS a, quantileExact(0.5)(x) AS b, quantileTDigest(0.5)(x) AS c FROM (SELECT nullIf(delta, delta)
     AS x FROM events);
 
+SELECT quantileExact(0.29)(number), quantileExact(0.57)(number), quantilesExact(0.07, 0.14)(number), quantileExactHigh(0.29)(number),
+    quantileTDigest(0.29)(number), quantileTDigest(0.3)(number), quantileExactWeighted(0.29)(number, 1) FROM numbers(100);
+
+SELECT number % 2 AS k, quantileTDigest(0.5)(number) AS a, quantileTDigest(0.9)(number) AS b, quantileExact(0.5)(number) AS c,
+    quantileExact(0.9)(number) AS d FROM numbers(50) GROUP BY k ORDER BY k;
+
 -- distinct values
 
 SELECT uniq(user), uniqExact(user, model), uniqCombined(cached), uniqHLL12(user), uniqExact(tags), uniqExact(cost),
