@@ -67,6 +67,9 @@ def parse_type(text: str) -> ColumnType:
     if name == "LowCardinality":
         inner = parse_type(_one(name, arguments))
         return _replaced(inner, f"LowCardinality({inner.text})", nullable=inner.nullable)
+    if name == "SimpleAggregateFunction" and len(arguments) == 2:
+        inner = parse_type(arguments[1])
+        return _replaced(inner, f"SimpleAggregateFunction({arguments[0]}, {inner.text})", nullable=inner.nullable)
     maker = _MAKERS.get(name)
     if maker is None:
         raise DefinitionError(f"the type {text} is not supported{_HINTS.get(name, '')}")
@@ -436,5 +439,6 @@ _HINTS = {
     "Int": "; give its width, such as Int32",
     "UInt": "; give its width, such as UInt32",
     **dict.fromkeys(("Int256", "UInt256", "Decimal256"), ": DuckDB holds at most 128 bits"),
-    **dict.fromkeys(("AggregateFunction", "SimpleAggregateFunction"), " yet: it needs the ClickHouse engine"),
+    "AggregateFunction": " yet: it needs the ClickHouse engine",
+    "SimpleAggregateFunction": "; give its function and its type, such as SimpleAggregateFunction(sum, UInt64)",
 }

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from metrics.dialect.compiler import MACROS, Compiled, PipeQuery, compile_expression, compile_query
+from metrics.dialect.compiler import MACROS, Compiled, PipeQuery, compile_expression, compile_query, storage_type
 
-__all__ = ["MACROS", "Compiled", "PipeQuery", "compile_expression", "compile_query"]
+__all__ = ["MACROS", "Compiled", "PipeQuery", "compile_expression", "compile_query", "storage_type"]

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from metrics.dialect.combinators import resolve
 from metrics.dialect.expressions import Expressions
 from metrics.dialect.functions import convert
 from metrics.dialect.parsing import parse_expression, parse_select
 from metrics.dialect.queries import Limited, Output, Queries
-from metrics.dialect.rules import NoRule
+from metrics.dialect.rules import NoRule, duck_type, state_function
 from metrics.dialect.scope import Relation, Scope, Source, quoted
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.errors import DefinitionError
@@ -80,6 +81,7 @@ def compile_query(
     nodes: Nodes | None = None,
     pipes: Mapping[str, PipeQuery] | None = None,
     only: Collection[str] | None = None,
+    stored: bool = False,
     file: str = "",
     line: int = 1,
 ) -> Compiled:
@@ -87,14 +89,15 @@ def compile_query(
 
     `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
     nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
-    and nothing else, whatever the pipes read.
+    and nothing else, whatever the pipes read. With `stored` the rows go into a table instead of an answer: times stay
+    UTC, and columns may be states of aggregates (`sumState(x)`), for which `storage_type` names the column's type.
 
     Raises:
         DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike; or a pipe
             reads itself, by way of others perhaps.
     """
     queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
-    found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only)
+    found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only, not stored)
     columns = tuple((name, str(type_)) for name, type_ in found.columns)
     return Compiled(found.sql, columns, frozenset(queries.used), found.limited)
 
@@ -109,15 +112,15 @@ class _Readable:
         self.compiled: dict[tuple[int, str], Relation] = {}
         self.reading: list[str] = []
 
-    def outermost(self, pipe: PipeQuery, only: Collection[str] | None) -> Output:
-        """The rows of the whole statement."""
+    def outermost(self, pipe: PipeQuery, only: Collection[str] | None, shown: bool) -> Output:
+        """The rows of the whole statement, as they are `shown` to a caller or as a table keeps them."""
         find = partial(self.find, pipe, len(pipe.nodes))
         if only is None:
-            return self.query(pipe.sql, pipe.file, pipe.line, Scope(outside=find), self.tables, outermost=True)
+            return self.query(pipe.sql, pipe.file, pipe.line, Scope(outside=find), self.tables, shown)
         scope = Scope(outside=lambda name: _fenced(find(name)) if name in only else None)
         tables = {name: relation for name, relation in self.tables.items() if name in only}
         self.queries.offered = sorted({*tables, *only})
-        return self.query(pipe.sql, pipe.file, pipe.line, scope, tables, outermost=True)
+        return self.query(pipe.sql, pipe.file, pipe.line, scope, tables, shown)
 
     def find(self, pipe: PipeQuery, before: int, name: str) -> Relation | None:
         """What `name` is to the node at `before` of a pipe: a node before it, or another pipe."""
@@ -166,6 +169,24 @@ class _Readable:
             raise DefinitionError(reason, file=file, line=line)
         queries.file, queries.first_line, queries.tables = before
         return output
+
+
+def storage_type(type_: str) -> str:
+    """The DuckDB type of the column that stores values of a ClickHouse type, AggregateFunction(f, T) included.
+
+    A state that `compile_query(..., stored=True)` gives fits it, and `fMerge` reads it from a table that has the column
+    under the ClickHouse type.
+
+    Raises:
+        DefinitionError: the text is no type, or DuckDB has none for it.
+    """
+    parsed = _parsed(type_, "")
+    try:
+        if parsed.name == "AggregateFunction":
+            resolve(state_function(parsed)[0])
+        return duck_type(parsed)
+    except NoRule as error:
+        raise DefinitionError(str(error)) from None
 
 
 def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str = "", *, file: str = "") -> str:
