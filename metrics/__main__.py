@@ -288,10 +288,8 @@ def test(names: tuple[str, ...], update: bool) -> None:
     fails. docs/develop.md has an example.
     """
     from metrics import cases
-    from metrics.checking import from_here
 
-    settings = load_settings()
-    settings = settings.model_copy(update={"project": from_here(settings.project)})
+    settings = _here()
     found = cases.find_cases(settings.project, names)
     outcomes = []
     for outcome in cases.run_cases(settings, found, click.echo):
@@ -308,6 +306,68 @@ def test(names: tuple[str, ...], update: bool) -> None:
     click.echo(f"{len(found)} cases: {len(found) - len(failed)} passed, {len(failed)} failed.")
     if failed:
         sys.exit(1)
+
+
+@cli.group()
+def new() -> None:
+    """Write a first endpoint or data source: files that work, to be changed.
+
+    They go below PERCH_PROJECT. Nothing is overwritten.
+    """
+
+
+@new.command("endpoint")
+@click.argument("name")
+@click.option("--datasource", default="", help="What it reads; llm_events, or else the first, if not given.")
+def new_endpoint(name: str, datasource: str) -> None:
+    """Write endpoints/NAME.pipe, with typed parameters, and its test cases."""
+    from metrics import scaffold
+
+    settings = _here()
+    _tell_made(scaffold.new_endpoint(settings, name, datasource))
+    url = f"{settings.url}/v0/pipes/{name}.json"
+    click.echo(f"It answers at {url} once it is served. Next:")
+    _tell_next(f"check, test {name}, dev".split(", "), f'curl -H "{_bearer(settings)}" "{url}?limit=5"')
+
+
+@new.command("datasource")
+@click.argument("name")
+def new_datasource(name: str) -> None:
+    """Write datasources/NAME.datasource and two rows of it for tests."""
+    from metrics import scaffold
+
+    settings = _here()
+    _tell_made(scaffold.new_datasource(settings, name))
+    url = f"{settings.url}/v0/events?name={name}"
+    click.echo(f"It takes events at {url} once it is served. Next:")
+    event = """-d '{"timestamp": "2026-01-02 03:04:05", "kind": "first"}'"""
+    _tell_next(["check", f"new endpoint {name}_by_kind --datasource {name}", "dev"],
+               f'curl -H "{_bearer(settings)}" "{url}" {event}')  # fmt: skip
+
+
+def _tell_made(paths: Iterable[Path]) -> None:
+    for path in paths:
+        click.echo(f"Made {path}")
+
+
+def _tell_next(commands: Iterable[str], call: str) -> None:
+    for command in commands:
+        click.echo(f"  python -m metrics {command}")
+    click.echo(f"  {call}")
+
+
+def _bearer(settings: Settings) -> str:
+    """The header of a call from a shell, with the admin token named and not shown."""
+    secret = "$PERCH_ADMIN_TOKEN" if settings.admin_token else f"$(cat {settings.admin_token_path})"
+    return f"Authorization: Bearer {secret}"
+
+
+def _here() -> Settings:
+    """The settings, with the project as it is called from the current folder."""
+    from metrics.checking import from_here
+
+    settings = load_settings()
+    return settings.model_copy(update={"project": from_here(settings.project)})
 
 
 @cli.command(hidden=True)

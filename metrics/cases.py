@@ -109,7 +109,9 @@ def _read(file: Path) -> Iterator[Case]:
         yield Case(file, position, str(entry["name"]), parameters, expected, status)
 
 
-def run_cases(settings: Settings, cases: Iterable[Case], say: Callable[[str], None]) -> Iterator[Outcome]:
+def run_cases(
+    settings: Settings, cases: Iterable[Case], say: Callable[[str], None] = lambda _: None
+) -> Iterator[Outcome]:
     """Run cases on a fresh store with the fixtures of the project; `say` is told of rows that do not fit.
 
     Raises:
