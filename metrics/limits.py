@@ -7,12 +7,14 @@ lowest priority of the machine, so that one of them leaves the processors to ing
 from __future__ import annotations
 
 import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeVar
 
 import pyarrow as pa
@@ -47,6 +49,8 @@ LOWEST: Final = 19
 
 _LOOK_EVERY: Final = 0.05  # seconds
 
+_SLACK: Final = 64_000_000  # bytes that the others may take while the brake is on
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -68,6 +72,7 @@ class Watch:
         self._interrupt = interrupt
         self._memory = memory
         self._done = threading.Event()
+        self._braking = False
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
     def __enter__(self) -> Watch:
@@ -79,16 +84,33 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+        if self._braking:
+            resource.setrlimit(resource.RLIMIT_AS, _unlimited())
 
     def _look(self) -> None:
         while not self._done.wait(self._pause()):
             self.stopped = self.stopped or self._excess()
             if self.stopped:
                 self._interrupt()  # again and again: one that comes before the query has begun stops nothing
+                self._brake()
 
     def _pause(self) -> float:
         left = self._ends - time.monotonic()
         return max(0.001, left) if left > 0 and not self._limits.memory and not self.stopped else _LOOK_EVERY
+
+    def _brake(self) -> None:
+        """Give the process no more memory where a query, though interrupted, takes ever more.
+
+        The engine looks up between calls of functions, not inside one, and such a call may make gigabytes out of one
+        row. Then it is the one that asks for them, and fails; the others find enough in what the process has.
+        """
+        if self._limits.memory and self._memory() - self._before > 1.5 * self._limits.memory:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            allowed = pages * os.sysconf("SC_PAGE_SIZE") + _SLACK
+            _, hard = _unlimited()
+            if not self._braking:
+                resource.setrlimit(resource.RLIMIT_AS, (allowed if hard < 0 else min(hard, allowed), hard))
+            self._braking = True
 
     def _excess(self) -> PerchError | None:
         if time.monotonic() >= self._ends:
@@ -96,6 +118,11 @@ class Watch:
         if self._limits.memory and self._memory() - self._before > self._limits.memory:
             return too_hungry(self._limits)
         return None
+
+
+def _unlimited() -> tuple[int, int]:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    return hard, hard
 
 
 def too_slow(limits: Limits) -> QueryTimeout:

@@ -370,7 +370,7 @@ class Endpoints:
             raise Forbidden("The token may read nothing; it lacks a scope DATASOURCES:READ:NAME or PIPES:READ:NAME.")
 
         def statement() -> Statement:
-            asked = Endpoint(_pipe_of(sql), self._workspace, readable)
+            asked = Endpoint(_pipe_of(sql), self._workspace, None if reader.is_admin else readable)
             return asked.statement({name: value for name, value in request.items() if name in asked.parameters})
 
         return self._ask(sql, reader, statement, known)

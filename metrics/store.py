@@ -303,7 +303,7 @@ def _run(connection: Connection, sql: str, values: dict[str, object], limits: Li
         rows_read, bytes_read = _scanned(cursor)
     except duckdb.InterruptException:
         raise watch.stopped or too_slow(limits) from None
-    except duckdb.OutOfMemoryException:
+    except (duckdb.OutOfMemoryException, MemoryError):
         raise too_hungry(limits) from None
     except _UNABLE:
         raise
@@ -346,6 +346,8 @@ def _refusal(error: duckdb.Error, *, told: bool) -> str:
     """DuckDB's sentence; it may hold a value of a row that a pipe leaves out, so others than the admin get its kind."""
     if told:
         return f"The query failed: {first_line(error)}"
+    if first_line(error).startswith("At most "):  # a bound of our own macros
+        return f"The query failed: {first_line(error)}."
     for kind, sentence in _WITHOUT_VALUES.items():
         if isinstance(error, kind):
             return f"The query failed: {sentence}"

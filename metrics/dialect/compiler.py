@@ -9,10 +9,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from metrics.dialect.combinators import resolve
+from metrics.dialect.expansion import expansion
 from metrics.dialect.expressions import Expressions
 from metrics.dialect.functions import convert
 from metrics.dialect.parsing import parse_expression, parse_select
@@ -22,8 +22,8 @@ from metrics.dialect.scope import Relation, Scope, Source, quoted
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.errors import DefinitionError
 
-MACROS: Final = (Path(__file__).parent / "macros.sql").read_text(encoding="utf-8")
-MAX_STATEMENT: Final = 2_000_000
+MAX_EXPANSION: Final = 100_000
+"""Words that the macros which a statement calls may add to it: the engine takes about half a second for as many."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,9 @@ def compile_query(
     """
     queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
     found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only, not stored)
+    if expansion(found.sql) > MAX_EXPANSION:
+        reason = "functions are nested too deeply; put the inner ones into a subquery"
+        raise DefinitionError(reason, file=file, line=line)
     columns = tuple((name, str(type_)) for name, type_ in found.columns)
     return Compiled(found.sql, columns, frozenset(queries.used), found.limited)
 
@@ -111,12 +114,14 @@ class _Readable:
         self.tables = queries.tables
         self.compiled: dict[tuple[int, str], Relation] = {}
         self.reading: list[str] = []
+        self.foreign = False  # whether the outermost SQL is that of a request: it stands in no file
 
     def outermost(self, pipe: PipeQuery, only: Collection[str] | None, shown: bool) -> Output:
         """The rows of the whole statement, as they are `shown` to a caller or as a table keeps them."""
         find = partial(self.find, pipe, len(pipe.nodes))
         if only is None:
             return self.query(pipe.sql, pipe.file, pipe.line, Scope(outside=find), self.tables, shown)
+        self.foreign = True
         scope = Scope(outside=lambda name: _fenced(find(name)) if name in only else None)
         tables = {name: relation for name, relation in self.tables.items() if name in only}
         self.queries.offered = sorted({*tables, *only})
@@ -155,19 +160,17 @@ class _Readable:
         self, sql: str, file: str, line: int, scope: Scope, tables: Mapping[str, Relation], outermost: bool = False
     ) -> Output:
         """Compile one query over these tables, with errors that name its own file and line."""
-        queries, before = self.queries, (self.queries.file, self.queries.first_line, self.queries.tables)
+        queries = self.queries
+        before = (queries.file, queries.first_line, queries.tables, queries.parameters)
         queries.file, queries.first_line, queries.tables = file, line, tables
+        queries.parameters = bool(file) or not self.foreign  # the values are those of the pipes, not the request's
         try:
             output = queries.query(parse_select(sql, file=file, line=line), scope, outermost)
         except NoRule as error:
             raise DefinitionError(str(error), file=file, line=line) from None
         except RecursionError:
             raise DefinitionError("the query is nested too deeply", file=file, line=line) from None
-        if len(output.sql) > MAX_STATEMENT:
-            # each reading of a node is a copy of it: twenty nodes that read the one before twice are a million copies
-            reason = f"the query has over {MAX_STATEMENT:,} characters with the nodes and pipes that it reads"
-            raise DefinitionError(reason, file=file, line=line)
-        queries.file, queries.first_line, queries.tables = before
+        queries.file, queries.first_line, queries.tables, queries.parameters = before
         return output
 
 

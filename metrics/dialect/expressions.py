@@ -44,6 +44,8 @@ _RENAMED: Final = {"trim": "trimBoth", "ltrim": "trimLeft", "rtrim": "trimRight"
 class Subqueries(Protocol):
     """What expressions ask of the compiler of queries."""
 
+    parameters: bool
+
     def subquery(self, query: exp.Expr, scope: Scope) -> Relation: ...
 
     def subquery_name(self) -> str: ...
@@ -60,6 +62,10 @@ class Subqueries(Protocol):
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError: ...
 
+    def spend(self, node: exp.Expr) -> None: ...
+
+    def bounded(self, sql: str, node: exp.Expr) -> str: ...
+
 
 class Expressions:
     """Compiles the expressions of one scope."""
@@ -74,6 +80,12 @@ class Expressions:
         Raises:
             DefinitionError: it uses what is not supported; names it and its line.
         """
+        self.queries.spend(node)
+        value = self.written(node)
+        self.queries.bounded(value.sql, node)
+        return value
+
+    def written(self, node: exp.Expr) -> Value:
         method: Callable[[exp.Expr], Value] | None = getattr(self, f"on_{type(node).__name__.lower()}", None)
         try:
             if method is not None:
@@ -98,7 +110,7 @@ class Expressions:
         text = str(node.this)
         if node.args.get("is_string"):
             return _literal(text, _text_name(text))
-        number: int | float = int(text) if text.isdigit() else float(text)
+        number: int | float = int(text) if text.isdigit() and len(text) < 78 else float(text)
         return _literal(number, str(number) if isinstance(number, int) else _float_name(number))
 
     def on_hexstring(self, node: exp.Expr) -> Value:
@@ -133,6 +145,8 @@ class Expressions:
     def on_placeholder(self, node: exp.Expr) -> Value:
         """A query parameter `{p0:Type}`."""
         name, kind = node.name, node.args.get("kind")
+        if not self.queries.parameters:
+            raise NoRule(f"there is no parameter {name}; send its value in the SQL")
         if not name.isidentifier() or not name.isascii() or not isinstance(kind, exp.DataType):
             raise NoRule(f"expected a parameter such as {{p0:String}}, found {node.sql('clickhouse')}")
         type_ = _type(kind.sql("clickhouse"))

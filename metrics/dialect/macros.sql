@@ -371,3 +371,24 @@ CREATE OR REPLACE MACRO ch_kurt(n, s1, s2, s3, s4, sample) AS
     ch_divide(
         (s4 - 4 * s3 * s1 / n + 6 * s2 * s1 * s1 / n / n - 3 * s1 * s1 * s1 * s1 / n / n / n) / n,
         pow(ch_spread(n, s1, s2, sample), 2e0));
+
+-- What a function may make of little: the engine cannot be stopped inside one call. Constants are computed before CASE
+-- chooses, hence the bounds inside it.
+CREATE OR REPLACE MACRO ch_range(low, high, step) AS
+    CASE WHEN step <> 0 AND (high - low) // step > 1000000
+         THEN error('At most 1,000,000 elements in an array that a function makes')
+         ELSE range(low, CASE WHEN step > 0 THEN least(high, low + 1000001 * step)
+                              ELSE greatest(high, low + 1000001 * step) END, step) END;
+CREATE OR REPLACE MACRO ch_repeat(s, times) AS
+    CASE WHEN strlen(s) * least(times, 1000001) > 1000000
+         THEN error('At most 1,000,000 bytes in a text that a function makes')
+         ELSE repeat(s, least(times, 1000001)) END;
+CREATE OR REPLACE MACRO ch_lpad(s, length_, fill) AS
+    CASE WHEN length_ > 1000000 THEN error('At most 1,000,000 bytes in a text that a function makes')
+         ELSE lpad(s, least(length_, 1000001), fill) END;
+CREATE OR REPLACE MACRO ch_rpad(s, length_, fill) AS
+    CASE WHEN length_ > 1000000 THEN error('At most 1,000,000 bytes in a text that a function makes')
+         ELSE rpad(s, least(length_, 1000001), fill) END;
+CREATE OR REPLACE MACRO ch_pattern(p) AS
+    CASE WHEN regexp_matches(p, '\{[0-9]*,?[0-9]{2}') THEN error('At most 9 counted repetitions in a pattern that is computed')
+         ELSE p END;

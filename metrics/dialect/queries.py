@@ -54,6 +54,13 @@ class Limited:
     offset: str = ""
 
 
+MAX_STATEMENT: Final = 2_000_000
+"""Characters of the SQL that a statement becomes."""
+
+MAX_EXPRESSIONS: Final = 50_000
+"""Expressions that are compiled for a statement."""
+
+
 @dataclass(frozen=True)
 class Output:
     """A compiled SELECT: its SQL, the columns it gives, and where it has a LIMIT what stands before that."""
@@ -68,16 +75,31 @@ class Queries:
 
     def __init__(self, tables: Mapping[str, Relation], file: str, line: int) -> None:
         self.tables = tables
+        self.parameters = True  # whether the SQL may name values that are bound
         self.offered: Sequence[str] = ()  # names to tell of, where one is not there
         self.file = file
         self.first_line = line
         self.used: set[str] = set()
         self.aliases = 0
         self.subqueries = 0
+        self.expressions = 0
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError:
         line, column = place_of(node)
         return DefinitionError(message, file=self.file, line=self.first_line + line - 1, column=column)
+
+    def spend(self, node: exp.Expr) -> None:
+        """Count an expression; an alias of two aliases of two aliases doubles with each, and so do lambdas."""
+        self.expressions += 1
+        if self.expressions > MAX_EXPRESSIONS:
+            raise self.refuse(f"the query has over {MAX_EXPRESSIONS:,} expressions, its aliases written out", node)
+
+    def bounded(self, sql: str, node: exp.Expr) -> str:
+        """SQL that is not too long: each reading of a query is a copy of it, and copies of copies are many."""
+        if len(sql) > MAX_STATEMENT:
+            reason = f"the query has over {MAX_STATEMENT:,} characters with the queries that it reads written out"
+            raise self.refuse(reason, node)
+        return sql
 
     def query(self, node: exp.Expr, parent: Scope | None, outermost: bool = False) -> Output:
         """Compile a SELECT, a UNION or one of them in parentheses."""
@@ -208,6 +230,8 @@ class Queries:
         return Output(" ".join(parts), columns, limited)
 
     def check_clauses(self, node: exp.Select) -> None:
+        if not node.expressions:
+            raise self.refuse("SELECT needs at least one column", node)
         for key, word in _REFUSED.items():
             if node.args.get(key):
                 raise self.refuse(f"{word} needs the ClickHouse engine", node)

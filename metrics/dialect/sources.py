@@ -63,7 +63,8 @@ class Sources:
                 self.array_join(join)
             else:
                 self.join(join)
-        return self.sql
+            self.queries.bounded(self.sql, join)
+        return self.queries.bounded(self.sql, node)
 
     # what stands in FROM
 

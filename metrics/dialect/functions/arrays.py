@@ -167,8 +167,9 @@ def number_range(call: Call) -> Value:
     if not all(each.type.is_integer for each in call.args):
         raise NoRule("range expects whole numbers")
     type_ = supertype([each.type for each in call.args]) if len(call) > 1 else call[0].type.bare
-    bounds = ", ".join(cast(each, INT64) for each in call.args)
-    return Value(f"CAST(range({bounds}) AS {duck_type(array(type_))})", array(type_))
+    bounds = [cast(each, INT64) for each in call.args]
+    start, end, step = ("0", *bounds, "1") if len(call) == 1 else (*bounds, "1")[:3]
+    return Value(f"CAST(ch_range({start}, {end}, {step}) AS {duck_type(array(type_))})", array(type_))
 
 
 @scalar("arrayEnumerate")
@@ -179,7 +180,7 @@ def enumerate_array(call: Call) -> Value:
 @scalar("arrayWithConstant", least=2)
 def constant_array(call: Call) -> Value:
     type_ = array(plain(call[1].type))
-    return Value(f"list_transform(range({cast(call[0], INT64)}), lambda i: {call[1].number})", type_)
+    return Value(f"list_transform(ch_range(0, {cast(call[0], INT64)}, 1), lambda i: {call[1].number})", type_)
 
 
 # higher-order functions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from metrics.dialect.functions.conversion import to_text
 from metrics.dialect.rules import STRING, UINT64, NoRule, text_sql
 from metrics.dialect.table import Call, scalar
@@ -115,7 +117,7 @@ def like(call: Call) -> Value:
 
 @scalar("match", "REGEXP_MATCHES", least=2)
 def match(call: Call) -> Value:
-    return condition(f"regexp_matches({_text(call)}, {_text(call, 1)}, 's')", *call.args)
+    return condition(f"regexp_matches({_text(call)}, {_pattern(call)}, 's')", *call.args)
 
 
 @scalar("multiSearchAny", least=2)
@@ -129,6 +131,7 @@ def search_any(call: Call) -> Value:
 def extract(call: Call) -> Value:
     """The first group of the first match, or the whole match of a pattern without groups."""
     pattern = call.text(1, "its pattern")
+    _pattern(call)
     group = 1 if _has_group(pattern) else 0
     return Value(f"regexp_extract({_text(call)}, {text_sql(pattern)}, {group}, 's')", STRING)
 
@@ -136,8 +139,19 @@ def extract(call: Call) -> Value:
 @scalar("extractAll", least=2)
 def extract_all(call: Call) -> Value:
     pattern = call.text(1, "its pattern")
+    _pattern(call)
     group = 1 if _has_group(pattern) else 0
     return Value(f"regexp_extract_all({_text(call)}, {text_sql(pattern)}, {group}, 's')", array(STRING))
+
+
+def _pattern(call: Call) -> str:
+    """The regular expression, with so few counted repetitions that it is read in well under a second."""
+    pattern = call[1].literal
+    if not isinstance(pattern, str):
+        return f"ch_pattern({_text(call, 1)})"
+    if sum(int(most) for most in re.findall(r"\{\d*,?(\d+)\}", pattern)) > 1000:
+        raise NoRule(f"{call.name} with a pattern of over 1,000 counted repetitions needs the ClickHouse engine")
+    return _text(call, 1)
 
 
 def _has_group(pattern: str) -> bool:
@@ -166,8 +180,8 @@ def replace_one(call: Call) -> Value:
 def replace_regexp(call: Call) -> Value:
     options = "s" if call.name == "replaceRegexpOne" else "gs"
     if call[1].literal is NOT_LITERAL or call[1].literal == "":
-        return Value(f"ch_replace_regexp({_text(call)}, {_text(call, 1)}, {_text(call, 2)}, '{options}')", STRING)
-    return Value(f"regexp_replace({_text(call)}, {_text(call, 1)}, {_text(call, 2)}, '{options}')", STRING)
+        return Value(f"ch_replace_regexp({_text(call)}, {_pattern(call)}, {_text(call, 2)}, '{options}')", STRING)
+    return Value(f"regexp_replace({_text(call)}, {_pattern(call)}, {_text(call, 2)}, '{options}')", STRING)
 
 
 @scalar("startsWith", "endsWith", least=2)
@@ -197,12 +211,12 @@ def reversed_value(call: Call) -> Value:
 
 @scalar("repeat", least=2)
 def repeated(call: Call) -> Value:
-    return Value(f"repeat({_text(call)}, greatest({_integer(call, 1)}, 0))", STRING)
+    return Value(f"ch_repeat({_text(call)}, greatest({_integer(call, 1)}, 0))", STRING)
 
 
 @scalar("leftPad", "lpad", "rightPad", "rpad", least=2, most=3)
 def padded(call: Call) -> Value:
-    name = "lpad" if call.name.startswith("l") else "rpad"
+    name = "ch_lpad" if call.name.startswith("l") else "ch_rpad"
     fill = _text(call, 2) if len(call) > 2 else "' '"
     return Value(f"{name}({_text(call)}, CAST({_integer(call, 1)} AS INTEGER), {fill})", STRING)
 
