@@ -22,8 +22,8 @@ from metrics.dialect.scope import Relation, Scope, Source, quoted
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.errors import DefinitionError
 
-MAX_EXPANSION: Final = 100_000
-"""Words that the macros which a statement calls may add to it: the engine takes about half a second for as many."""
+MAX_EXPANSION: Final = 450_000
+"""Words that the macros which a statement calls may add to it: the engine takes up to three seconds for as many."""
 
 
 @dataclass(frozen=True)
