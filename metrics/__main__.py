@@ -294,9 +294,10 @@ def test(names: tuple[str, ...], update: bool) -> None:
     outcomes = []
     for outcome in cases.run_cases(settings, found, click.echo):
         case = outcome.case
-        click.echo(f"{'ok    ' if outcome.passed else 'FAILED'} {case.pipe}: {case.name}")
+        verdict = "ok" if outcome.passed else "changed" if update else "FAILED"
+        click.echo(f"{verdict:<7} {case.pipe}: {case.name}")
         for line in outcome.differences:
-            click.echo(f"       {line}")
+            click.echo(f"        {line}")
         outcomes.append(outcome)
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if update:

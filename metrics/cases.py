@@ -175,6 +175,9 @@ def differences(expected: Rows, got: Rows) -> list[str]:
     """How two lists of rows differ, for a reader: by column where they are as many, else as lines gone and come."""
     if _same(expected, got):
         return []
+    told = [", ".join(rows[0]) if rows and isinstance(rows[0], dict) else "" for rows in (expected, got)]
+    if told[0] and told[1] and told[0] != told[1]:
+        return [f"columns: expected {told[0]}", f"              got {told[1]}"]
     if len(expected) == len(got):
         pairs = enumerate(zip(expected, got, strict=True), start=1)
         return [told for number, (one, other) in pairs for told in _by_column(number, one, other)]

@@ -89,9 +89,15 @@ def test_a_failed_case_says_what_differs(settings: Settings, folder: Path) -> No
     result = run(settings, folder)
     assert result.code == 1
     assert "row 1, total: expected 4, got 3" in result.out
-    assert 'expected 1 rows, got 0 (- expected, + got):\n       -{"model": "c"}' in result.out
+    assert 'expected 1 rows, got 0 (- expected, + got):\n        -{"model": "c"}' in result.out
     assert "expected the status 404, got 400: Pipe 'totals' has no parameter 'size'" in result.out
     assert "4 cases: 1 passed, 3 failed." in result.out
+
+
+def test_a_failed_case_says_which_columns_are_others(settings: Settings, folder: Path) -> None:
+    replace(folder / "totals.pipe", "AS mean", "AS middle")
+    result = run(settings, folder, "one")
+    assert "columns: expected model, total, mean\n                      got model, total, middle" in result.out
 
 
 def test_update_writes_what_is_answered_and_keeps_the_rest(settings: Settings, folder: Path) -> None:
