@@ -16,7 +16,7 @@ from metrics.dialect.rules import FLOAT64, NOTHING, UINT64, NoRule, duck_type, l
 from metrics.dialect.scope import Relation, Scope
 from metrics.dialect.table import Call, build
 from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
-from metrics.dialect.values import Value, cast, condition, literal_sql
+from metrics.dialect.values import Value, cast, condition, defaulted, literal_sql
 from metrics.errors import DefinitionError
 
 assert functions  # importing it fills the table
@@ -172,6 +172,9 @@ class Expressions:
         if table and name in self.scope.locals and self.scope.column(name, table) is not None:
             return self.scope.locals[name].named(f"{table}.{name}")
         found = self.scope.column(name, table)
+        outer = self.scope.outer_column(name, table) if found is None else None
+        if outer is not None:
+            return outer
         if found is None and not table and name in ("nan", "inf", "NaN", "Inf"):
             return Value(f"CAST('{name.lower()}' AS DOUBLE)", FLOAT64, name.lower(), constant=True)
         if found is None:
@@ -181,6 +184,8 @@ class Expressions:
     def known(self, table: str) -> str:
         """The columns there are, for the message about one that is not."""
         names = [name for source in self.scope.sources if not table or source.alias == table for name in source.columns]
+        if table and self.scope.around(table):
+            return ": a subquery reads no columns of the query around it, unless in EXISTS (...)"
         if table and table not in [source.alias for source in self.scope.sources]:
             return f": FROM has no {table}"
         return f"; there are {', '.join(names[:40])}" if names else ""
@@ -291,7 +296,7 @@ class Expressions:
         return f"({operand.number} IN ({written}))"
 
     def in_subquery(self, operand: Value, query: exp.Expr) -> str:
-        return self.in_relation(operand, self.queries.subquery(query, self.scope))
+        return self.in_relation(operand, self.queries.subquery(query, Scope(parent=self.scope)))
 
     def table_named(self, field: exp.Expr | None) -> Relation | None:
         """The table or WITH query that `IN name` means, where no column or alias has that name."""
@@ -402,19 +407,30 @@ class Expressions:
     # subqueries
 
     def on_subquery(self, node: exp.Expr) -> Value:
-        """A scalar subquery: one column, at most one row; none is NULL."""
-        relation = self.queries.subquery(node, self.scope)
-        if len(relation.columns) != 1:
-            raise NoRule(f"a scalar subquery has one column, this one has {len(relation.columns)}")
-        type_ = relation.columns[0][1].bare
-        sql = f"(SELECT c FROM {relation.sql} AS q(c))"
-        return Value(sql, nullable(type_), self.queries.subquery_name(), constant=True)
+        """A scalar subquery: at most one row, none is NULL; several columns are a tuple."""
+        query = node.unnest()
+        items = query.expressions if isinstance(query, exp.Select) else []
+        as_tuple = len(items) == 1 and isinstance(items[0], exp.Tuple)
+        if as_tuple:
+            query = query.copy()
+            query.set("expressions", items[0].expressions)
+        relation = self.queries.subquery(query if as_tuple else node, Scope(parent=self.scope))
+        name = self.queries.subquery_name()
+        names = ", ".join(f"c{position}" for position in range(len(relation.columns)))
+        parts = []
+        for position, (_, type_) in enumerate(relation.columns):
+            sql = f"(SELECT c{position} FROM {relation.sql} AS q({names}))"
+            alone = as_tuple or len(relation.columns) == 1
+            kept = nullable(type_.bare) if alone else type_
+            parts.append(Value(defaulted(sql, kept), kept, name, constant=True))
+        return parts[0] if len(parts) == 1 else _tuple(parts).named(name)
 
     def on_select(self, node: exp.Expr) -> Value:
         return self.on_subquery(node)
 
     def on_exists(self, node: exp.Expr) -> Value:
-        relation = self.queries.subquery(node.this, self.scope)
+        """EXISTS may read columns of the query around it."""
+        relation = self.queries.subquery(node.this, Scope(parent=self.scope, outer=self.scope))
         name = f"exists({self.queries.subquery_name()})"
         return condition(f"EXISTS (SELECT 1 FROM {relation.sql} AS q)").named(name)
 

@@ -53,6 +53,11 @@ class Fill:
         low = self.start or f"{'min' if self.step.amount > 0 else 'max'}({value})"
         high = self.end or f"{'max' if self.step.amount > 0 else 'min'}({value})"
         bounds = f"SELECT {', '.join([*keys, f'{low} AS low', f'{high} AS high'])} FROM given {groups}"
+        if keys and self.start and self.end:
+            # a query without rows has one series nevertheless, under the defaults
+            types = dict(self.columns)
+            defaults = ", ".join(default_sql(types[name]) for name in self.prefix)
+            bounds += f" UNION ALL SELECT {defaults}, {low}, {high} WHERE NOT EXISTS (FROM given)"
         series = f"SELECT {', '.join([*keys, f'unnest({self.series()}) AS {value}'])} FROM bounds"
         same = " AND ".join(f"given.{key} IS NOT DISTINCT FROM series.{key}" for key in [*keys, value])
         columns = ", ".join(map(self.missing, self.columns))

@@ -132,7 +132,7 @@ class Queries:
 
     def with_scope(self, node: exp.Expr, parent: Scope | None) -> Scope:
         """A scope with the WITH of a query: its queries compiled, its expressions kept for where they are used."""
-        scope = Scope(parent=parent)
+        scope = Scope(parent=parent, outer=parent.outer if parent else None)
         clause = node.args.get("with_")
         if clause is None:
             return scope
@@ -253,7 +253,7 @@ class Queries:
         keys = node.args["group"].expressions if node.args.get("group") is not None else []
         for item in [*node.expressions, *keys]:
             for each in item.walk(prune=lambda inner: isinstance(inner, exp.Query)):
-                if isinstance(each, exp.Alias) and not isinstance(each.parent, exp.Star):
+                if isinstance(each, exp.Alias):
                     found.setdefault(each.args["alias"].name, each.this)
         return found
 
@@ -316,12 +316,13 @@ class Queries:
         return found
 
     def check_array_join(self, call: exp.Anonymous, node: exp.Select, scope: Scope) -> None:
-        """An array may be spread before rows are grouped, not after: in a key or in an aggregate's argument."""
+        """An array may be spread before rows are grouped, not after: in WHERE, a key or an aggregate's argument."""
         grouped = node.args.get("group") is not None or any(has_aggregate(each, scope) for each in node.expressions)
         inside = has_aggregate(call.expressions[0], scope)
         keys = node.args["group"].expressions if node.args.get("group") is not None else []
         named = [scope.alias(key.name) or key if isinstance(key, exp.Column) else key for key in keys]
         before = any(call.sql() in key.sql() for key in named) or self.is_aggregated(call)
+        before = before or call.find_ancestor(exp.Where, exp.PreWhere) is not None
         if inside or (grouped and not before):
             raise self.refuse("arrayJoin after GROUP BY needs the ClickHouse engine; a subquery does not", call)
 

@@ -62,9 +62,10 @@ class Key:
 
 @dataclass
 class Scope:
-    """The names of one SELECT. `parent` is the SELECT around it, whose WITH it sees."""
+    """The names of one SELECT. `parent` is the SELECT around it, whose WITH it sees; `outer` one whose rows it sees."""
 
     parent: Scope | None = None
+    outer: Scope | None = None
     sources: list[Source] = field(default_factory=list)
     keys: dict[str, Key] = field(default_factory=dict)
     joins: int = 0
@@ -110,6 +111,20 @@ class Scope:
             if name in source.columns and table in ("", source.alias):
                 return source.value(name)
         return None
+
+    def outer_column(self, name: str, table: str = "") -> Value | None:
+        """The column of the query around EXISTS (...) that this one, inside it, may read."""
+        if self.outer is None:
+            return None
+        found = self.outer.column(name, table)
+        return found if found is not None else self.outer.outer_column(name, table)
+
+    def around(self, table: str) -> bool:
+        """Whether a query around this one has a source of that name."""
+        scope = self.parent
+        while scope is not None and not any(source.alias == table for source in scope.sources):
+            scope = scope.parent
+        return scope is not None
 
     def shown_name(self, name: str, table: str) -> str:
         """What ClickHouse calls `table.name`: `name`, unless that alone would or could mean another column.

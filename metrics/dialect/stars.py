@@ -43,7 +43,7 @@ class Stars:
         """`*`: the keys of USING first, then each source's other columns."""
         if not self.scope.sources:
             raise NoRule("* needs a FROM")
-        found = [self.expressions.name(name, "") for name in self.scope.keys]
+        found = [key.value(name) for name, key in self.scope.keys.items()]
         for source in self.scope.sources:
             found += [
                 self.column(source, name)
@@ -76,7 +76,7 @@ class Stars:
         if unknown:
             raise NoRule(f"REPLACE: there is no column {unknown[0]}")
         return [
-            self.expressions.value(replaced[column.name]).named(column.name) if column.name in replaced else column
+            self.expressions.aliased(column.name, replaced[column.name]) if column.name in replaced else column
             for column in columns
             if column.name not in names and not any(pattern.search(column.name) for pattern in patterns)
         ]
