@@ -56,7 +56,7 @@ def refused(sql: str) -> str:
         ("SELECT arrayJoin(groupArray(n)) FROM events", "arrayJoin after GROUP BY"),
         ("SELECT sum(n) OVER (ORDER BY model RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM events", "RANGE with an"),
         ("SELECT sum(n) OVER w FROM events", "there is no window w"),
-        ("WITH x(a, b) AS (SELECT 1) SELECT a FROM x", "WITH names 2 columns, its query has 1"),
+        ("WITH x(a, b) AS (SELECT 1) SELECT a FROM x", "2 names for 1 columns"),
         ("WITH RECURSIVE x AS (SELECT 1 AS a) SELECT a FROM x", "WITH RECURSIVE needs"),
         ("SELECT * FROM values('a UInt8', (1, 2))", "values expects rows of 1 values, found 2"),
         ("SELECT * FROM system.numbers", "there is no data source system.numbers"),

@@ -52,6 +52,8 @@ class Subqueries(Protocol):
 
     def named_table(self, node: exp.Expr, scope: Scope) -> Relation: ...
 
+    def renamed(self, relation: Relation, names: Sequence[str], node: exp.Expr) -> Relation: ...
+
     def fresh(self) -> str: ...
 
     def truth(self, expressions: Expressions, node: exp.Expr) -> str: ...
@@ -448,8 +450,7 @@ class Expressions:
 
     def on_filter(self, node: exp.Expr) -> Value:
         """`sum(x) FILTER (WHERE c)` is `sumIf(x, c)`."""
-        holds = self.value(node.expression.this)
-        return self.function(node.this, node.this.expressions, node.this.args.get("params") or [], holds)
+        return self.value(_filtered(node))
 
     def on_respectnulls(self, node: exp.Expr) -> Value:
         return self.function(_respecting(node), node.this.expressions, [])
@@ -459,7 +460,7 @@ class Expressions:
         return self.value(node.this)
 
     def on_window(self, node: exp.Expr) -> Value:
-        inner = _respecting(node.this)
+        inner = _respecting(_filtered(node.this))
         params = inner.expressions if inner.args.get("params") else []
         arguments = inner.args.get("params") or inner.expressions
         over = f" OVER ({self.queries.frame(node, self.scope)})"
@@ -474,7 +475,6 @@ class Expressions:
         node: exp.Expr,
         arguments: Sequence[exp.Expr],
         params: Sequence[exp.Expr],
-        holds: Value | None = None,
         over: str = "",
     ) -> Value:
         name = str(node.this)
@@ -487,12 +487,16 @@ class Expressions:
             return self.array(self.values(arguments))
         if name == "arrayJoin":
             return self.joined_array(node)
+        if name == "tuple":
+            return self.on_tuple(node)
+        if name == "tupleElement" and len(arguments) == 2 and arguments[1].is_int:
+            return self.tuple_element(arguments[0], int(arguments[1].name))
         if name.lower() == "grouping":
             return self.grouping(arguments)
         levels = self.scope.levels.get(quantile_key(node) or "", ())
         grouped = is_aggregate(name) and not over
         values = self.rows_of_group(arguments) if grouped else self.values(arguments)
-        return self.call(name, values, self.values(params), distinct, holds, over, levels)
+        return self.call(name, values, self.values(params), distinct, over, levels)
 
     def rows_of_group(self, arguments: Sequence[exp.Expr]) -> tuple[Value, ...]:
         """What an aggregate runs over: a key of ROLLUP is there the value of each row."""
@@ -523,7 +527,6 @@ class Expressions:
         arguments: Sequence[Value],
         params: Sequence[Value] = (),
         distinct: bool = False,
-        holds: Value | None = None,
         over: str = "",
         levels: Sequence[float] = (),
     ) -> Value:
@@ -538,10 +541,23 @@ class Expressions:
                 raise NoRule(f"{name} is no aggregate function")
             value = build(function, Call(name, arguments))
         else:
-            conditions = (holds.truth,) if holds else ()
-            call = Call(base, arguments, tuple(params), distinct, conditions, over, levels=tuple(levels))
+            call = Call(base, arguments, tuple(params), distinct, window=over, levels=tuple(levels))
             value = combined(function, call, combinators)
         return value.named(f"{shown}({', '.join(''.join(each.told) or each.name for each in arguments)})")
+
+
+def _filtered(node: exp.Expr) -> exp.Expr:
+    """`sum(x) FILTER (WHERE c)` as the call `sumIf(x, c)`."""
+    if not isinstance(node, exp.Filter):
+        return node
+    call = node.this.copy()
+    key = "params" if call.args.get("params") else "expressions"
+    arguments = [each for each in call.args[key] if not isinstance(each, exp.Star)]
+    distinct = len(arguments) == 1 and isinstance(arguments[0], exp.Distinct)
+    call.set("this", f"{call.this}{'Distinct' if distinct else ''}If")
+    call.set(key, [*(arguments[0].expressions if distinct else arguments), node.expression.this.copy()])
+    filtered: exp.Expr = call
+    return filtered
 
 
 def _respecting(node: exp.Expr) -> exp.Expr:

@@ -53,6 +53,10 @@ class _Parser(ClickHouseParser):
             return [exp.Star()]
         return list(self._parse_wrapped_csv(self._parse_name_as_expression))
 
+    TYPE_LITERAL_PARSERS: ClassVar[Any] = {
+        exp.DType.DATE: lambda _, text, __: exp.Anonymous(this="toDate", expressions=[text]),
+        exp.DType.TIMESTAMP: lambda _, text, __: exp.Anonymous(this="toDateTime", expressions=[text]),
+    }
     FUNCTIONS: ClassVar[Any] = {}
     FUNCTION_PARSERS: ClassVar[Any] = {"CAST": ClickHouseParser.FUNCTION_PARSERS["CAST"], **CALLS}
     NO_PAREN_FUNCTIONS: ClassVar[Any] = {}

@@ -143,19 +143,19 @@ class Queries:
             if cte.args.get("scalar"):
                 scope.with_aliases[name] = cte.this
                 continue
-            output = self.query(cte.this, scope)
+            relation = self.subquery(cte.this, scope)
             names = [each.name for each in cte.args["alias"].args.get("columns") or []]
-            scope.ctes[name] = self.renamed(output, names, cte)
+            scope.ctes[name] = self.renamed(relation, names, cte)
         return scope
 
-    def renamed(self, output: Output, names: Sequence[str], node: exp.Expr) -> Relation:
-        """A WITH query, with the names that `WITH x(a, b) AS` gives to its columns."""
+    def renamed(self, relation: Relation, names: Sequence[str], node: exp.Expr) -> Relation:
+        """A relation with the names that `WITH x(a, b) AS` or `AS t(a, b)` gives to its columns."""
         if not names:
-            return Relation(f"({output.sql})", output.columns)
-        if len(names) != len(output.columns):
-            raise self.refuse(f"WITH names {len(names)} columns, its query has {len(output.columns)}", node)
-        columns = tuple((name, type_) for name, (_, type_) in zip(names, output.columns, strict=True))
-        return Relation(f"(SELECT * FROM ({output.sql}) AS q({', '.join(map(quoted, names))}))", columns)
+            return relation
+        if len(names) != len(relation.columns):
+            raise self.refuse(f"{len(names)} names for {len(relation.columns)} columns", node)
+        columns = tuple((name, type_) for name, (_, type_) in zip(names, relation.columns, strict=True))
+        return Relation(f"(SELECT * FROM {relation.sql} AS q({', '.join(map(quoted, names))}))", columns)
 
     # UNION and its kind
 

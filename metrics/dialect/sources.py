@@ -84,7 +84,7 @@ class Sources:
             word = "FINAL" if isinstance(node, exp.Final) else node.sql("clickhouse")[:60]
             raise self.queries.refuse(f"{word} in FROM needs the ClickHouse engine", node)
         if alias is not None and alias.args.get("columns"):
-            raise self.queries.refuse("column names after a table's alias are not supported", node)
+            relation = self.queries.renamed(relation, [each.name for each in alias.args["columns"]], node)
         return relation, Source(name, dict(relation.columns))
 
     def check_subquery(self, node: exp.Subquery) -> None:

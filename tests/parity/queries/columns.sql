@@ -162,3 +162,77 @@ SELECT tag, p.rank FROM events e ARRAY JOIN tags AS tag JOIN prices p ON p.model
 
 SELECT p.rank, tag FROM prices p JOIN events e ON p.model = e.model ARRAY JOIN e.tags AS tag ORDER BY e.delta, tag,
     p.rank;
+
+SELECT * REPLACE (-rank AS rank) FROM prices ORDER BY rank;
+
+SELECT * REPLACE (upper(model) AS model) FROM prices WHERE model = 'gpt-4';
+
+SELECT model, provider, sum(delta) AS s, count() FROM events WHERE delta > 0 GROUP BY model, provider WITH ROLLUP
+    HAVING s > 10 ORDER BY s, model, provider;
+
+SELECT model, provider, model = '' AS e, count() FROM events GROUP BY ROLLUP(model, provider) ORDER BY model,
+    provider, count();
+
+SELECT user, count() FROM events GROUP BY user WITH ROLLUP ORDER BY user, count();
+
+SELECT day, event_time > '2025-01-01' AS late, count() AS c FROM events WHERE delta > 10 GROUP BY CUBE(day, late)
+    ORDER BY day, late, c;
+
+SELECT cost, count() AS c FROM events WHERE delta > 12 GROUP BY cost WITH ROLLUP ORDER BY cost, c;
+
+SELECT stream, sum(stream) AS s, count() FROM events GROUP BY stream WITH ROLLUP ORDER BY stream, s;
+
+SELECT intDiv(delta, 10) AS d, sum(d) AS s, max(d + 1) FROM events GROUP BY d WITH ROLLUP ORDER BY d, s;
+
+SELECT model AS m, count() AS c, c * 2 FROM events GROUP BY GROUPING SETS ((m), ()) ORDER BY m, c LIMIT 3;
+
+SELECT model, count() AS c, sum(c) OVER () AS t FROM events GROUP BY model WITH ROLLUP ORDER BY model, c;
+
+SELECT model, provider, grouping(model, provider) AS g, count() AS c FROM events GROUP BY CUBE(model, provider)
+    ORDER BY g, model, provider;
+
+SELECT if(grouping(model) = 1, 'all', model) AS m, count() AS c FROM events GROUP BY ROLLUP(model) ORDER BY c, m;
+
+WITH toStartOfDay(event_time) AS d SELECT d, count() AS c FROM events WHERE delta > 0 GROUP BY d WITH ROLLUP ORDER
+    BY d;
+
+SELECT e.delta, t FROM events AS e ARRAY JOIN arrayDistinct(e.tags) AS t WHERE e.delta > 15 ORDER BY e.delta, t;
+
+SELECT model, groupArray(t) FROM (SELECT model, t FROM events ARRAY JOIN tags AS t WHERE delta = 3 ORDER BY t) GROUP
+    BY model;
+
+SELECT t, i FROM events ARRAY JOIN tags AS t, arrayEnumerate(tags) AS i WHERE delta > 17 ORDER BY delta, i;
+
+SELECT delta, length(tags) AS l, t FROM events LEFT ARRAY JOIN tags AS t WHERE delta > 15 ORDER BY delta, t;
+
+SELECT (arrayJoin(range(3)) AS n) * 2 AS m, n FROM system.one ORDER BY n;
+
+WITH arrayJoin(range(3)) AS n SELECT n, n + 1 AS m;
+
+WITH range(3) AS r SELECT arrayJoin(r) AS n, toDate('2025-01-01') + n AS d;
+
+SELECT toDate('2025-01-01') + arrayJoin(range(3)) AS d, count() FROM prices GROUP BY d ORDER BY d;
+
+SELECT count() FROM prices WHERE arrayJoin([1, 2]) = 1;
+
+WITH (SELECT min(toDate(event_time)) FROM events) AS lo, (SELECT max(toDate(event_time)) FROM events) AS hi SELECT
+    dateDiff('day', lo, hi) AS n;
+
+WITH (SELECT max(delta) FROM events) AS hi SELECT arrayJoin(range(toUInt64(hi))) AS x ORDER BY x DESC LIMIT 2;
+
+WITH 10 AS k SELECT number FROM numbers(k) ORDER BY number DESC LIMIT 1;
+
+WITH (SELECT count() FROM prices) AS n SELECT number FROM numbers(assumeNotNull(n)) ORDER BY number;
+
+SELECT model, count() AS c FROM events GROUP BY model HAVING c > (SELECT count() / 10 FROM events) ORDER BY model;
+
+SELECT model, count() c FROM events GROUP BY model HAVING count() > 5 AND model != '' ORDER BY c DESC, model ASC
+    NULLS LAST;
+
+SELECT * FROM values('d Date, t DateTime, n Nullable(UInt8), s String', ('2025-01-01', '2025-01-01 10:00:00', NULL,
+    'x'), ('2025-01-02', '2025-01-02 10:00:00', 3, 'y'));
+
+SELECT a, b FROM values('a UInt8, b String', (1, 'x')) AS v WHERE v.a = 1;
+
+SELECT v.b, e.delta FROM values('b String', 'gpt-4', 'llama') AS v JOIN events AS e ON e.model = v.b WHERE e.delta >
+    10 ORDER BY e.delta;

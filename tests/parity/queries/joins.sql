@@ -180,3 +180,66 @@ SELECT user, n FROM (SELECT DISTINCT user FROM events) AS a RIGHT JOIN (SELECT '
 
 SELECT user, n FROM (SELECT 'zed' AS user, 5 AS n) a FULL JOIN (SELECT DISTINCT user FROM events) AS b USING (user)
     ORDER BY user;
+
+SELECT e.model, count(p.rank), max(p.note) FROM events e LEFT JOIN prices p ON e.model = p.model GROUP BY e.model
+    ORDER BY e.model;
+
+SELECT e.model, count(p.note), countIf(p.model != '') FROM events e LEFT JOIN prices p USING (model) GROUP BY
+    e.model ORDER BY e.model;
+
+SELECT model, count(), sum(rank) FROM events e LEFT JOIN prices p USING (model) GROUP BY model ORDER BY model;
+
+SELECT coalesce(nullIf(p.model, ''), 'none') AS m, count() FROM events e LEFT JOIN prices p ON e.model = p.model
+    GROUP BY m ORDER BY m;
+
+WITH a AS (SELECT model, count() AS n FROM events GROUP BY model), b AS (SELECT model, max(rank) AS r FROM prices
+    GROUP BY model) SELECT a.*, b.r FROM a FULL OUTER JOIN b ON a.model = b.model ORDER BY a.model, b.r;
+
+WITH a AS (SELECT toDate(event_time) AS d, count() AS n FROM events GROUP BY d), b AS (SELECT day AS d, count() AS m
+    FROM events GROUP BY d) SELECT d, n, m FROM a FULL OUTER JOIN b USING (d) ORDER BY d;
+
+WITH a AS (SELECT 1 AS k, 10 AS x UNION ALL SELECT 2, 20), b AS (SELECT 2 AS k, 5 AS y UNION ALL SELECT 3, 6), c AS
+    (SELECT 3 AS k, 7 AS z UNION ALL SELECT 4, 8) SELECT k, x, y, z FROM a FULL JOIN b USING (k) FULL JOIN c USING
+    (k) ORDER BY k;
+
+WITH a AS (SELECT 1 AS k, 10 AS x UNION ALL SELECT 2, 20), b AS (SELECT 2 AS k, 5 AS y), c AS (SELECT 1 AS k, 7 AS
+    z) SELECT k, x, y, z FROM a LEFT JOIN b USING (k) LEFT JOIN c USING (k) ORDER BY k;
+
+WITH a AS (SELECT 1 AS k, 10 AS x UNION ALL SELECT 2, 20), b AS (SELECT 2 AS k, 5 AS y), c AS (SELECT 1 AS k, 7 AS
+    z) SELECT a.k, b.k, c.k, x, y, z FROM a LEFT JOIN b ON a.k = b.k LEFT JOIN c ON c.k = a.k ORDER BY a.k;
+
+WITH a AS (SELECT 1 AS k, 2 AS j, 10 AS x), b AS (SELECT 1 AS k, 5 AS y), c AS (SELECT 2 AS j, 7 AS z) SELECT * FROM
+    a LEFT JOIN b USING (k) LEFT JOIN c USING (j);
+
+SELECT a.x, b.x FROM (SELECT number AS x FROM numbers(3)) AS a LEFT JOIN (SELECT number + 1 AS x FROM numbers(3)) AS
+    b ON a.x = b.x AND b.x > 1 ORDER BY a.x;
+
+SELECT a.x, b.y FROM (SELECT number AS x FROM numbers(3)) AS a LEFT JOIN (SELECT number AS x, [number] AS y FROM
+    numbers(2)) AS b ON a.x = b.x ORDER BY a.x;
+
+SELECT a.x, b.s FROM (SELECT number AS x FROM numbers(3)) AS a LEFT JOIN (SELECT number AS x, toLowCardinality('q')
+    AS s FROM numbers(2)) AS b ON a.x = b.x ORDER BY a.x;
+
+SELECT * FROM (SELECT 1 AS k, 2 AS a) AS l JOIN (SELECT 1 AS k, 3 AS a) AS r USING k;
+
+SELECT count() FROM events AS a JOIN events AS b ON a.delta = b.delta + 1 AND a.model = b.model WHERE a.success AND
+    NOT b.success;
+
+SELECT a.delta, b.delta FROM events AS a LEFT JOIN events AS b ON a.delta = b.delta - 1 AND b.model = 'gpt-4' WHERE
+    a.delta > 10 ORDER BY a.delta;
+
+SELECT a.delta FROM events AS a LEFT JOIN prices AS p ON a.model = p.model WHERE p.model = '' ORDER BY a.delta;
+
+SELECT e.delta, p.rank FROM (SELECT delta, model FROM events) AS e LEFT ANY JOIN prices AS p ON p.model = e.model
+    WHERE e.model != 'claude-3' ORDER BY e.delta;
+
+SELECT p.rank, e.delta FROM prices AS p RIGHT ANY JOIN (SELECT model, delta FROM events WHERE model = 'gpt-4') AS e
+    ON p.model = e.model ORDER BY e.delta;
+
+SELECT model, rank FROM prices ANY LEFT JOIN (SELECT DISTINCT model FROM events) AS e USING (model) ORDER BY rank;
+
+SELECT p.model, q.model FROM prices AS p LEFT ANTI JOIN events AS q ON p.model = q.model;
+
+SELECT a.t, b.v FROM (SELECT 1 AS k, toDateTime('2025-01-01 00:00:00') + number * 600 AS t FROM numbers(4)) AS a
+    ASOF LEFT JOIN (SELECT 1 AS k, toDateTime('2025-01-01 00:05:00') + number * 900 AS t, number + 1 AS v FROM
+    numbers(2)) AS b ON a.k = b.k AND b.t <= a.t ORDER BY a.t;

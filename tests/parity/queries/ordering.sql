@@ -183,3 +183,73 @@ SELECT delta, sum(delta) OVER (ORDER BY delta ROWS 2 PRECEDING) AS s FROM events
 SELECT delta, sum(delta) OVER (w ORDER BY delta) AS s FROM events WINDOW w AS (PARTITION BY model) ORDER BY delta;
 
 SELECT model, sumIf(delta, success = 1) OVER (PARTITION BY model) AS s FROM events ORDER BY delta;
+
+SELECT 'x' AS kind, count() AS n FROM events UNION ALL SELECT 'y', count() FROM prices;
+
+SELECT kind, sum(n) FROM (SELECT 'x' AS kind, count() AS n FROM events UNION ALL SELECT 'y', count() FROM prices)
+    GROUP BY kind ORDER BY kind;
+
+WITH a AS (SELECT 1 AS x UNION ALL SELECT 2), b AS (SELECT x FROM a UNION DISTINCT SELECT x + 1 FROM a) SELECT *
+    FROM b ORDER BY x;
+
+SELECT * FROM prices WHERE rank = 1 UNION ALL SELECT * FROM prices WHERE rank = 2;
+
+SELECT * FROM (SELECT model, rank FROM prices UNION ALL SELECT model, toUInt16(0) FROM events LIMIT 2) ORDER BY
+    model, rank;
+
+SELECT toNullable(1) AS a UNION ALL SELECT 2;
+
+SELECT toLowCardinality('a') AS a UNION ALL SELECT 'b';
+
+SELECT toLowCardinality('a') AS a UNION ALL SELECT toLowCardinality('b');
+
+SELECT event_time AS t FROM events WHERE delta = 1 UNION ALL SELECT toStartOfHour(event_time, 'Asia/Tokyo') FROM
+    events WHERE delta = 1;
+
+SELECT 1 AS a, 'x' AS b UNION ALL SELECT 256, 'y' UNION ALL SELECT -1, 'z';
+
+SELECT [1, 2] AS a UNION ALL SELECT [300];
+
+SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 INTERSECT SELECT 3;
+
+SELECT number FROM numbers(10) WHERE number IN (SELECT 1 UNION ALL SELECT 2);
+
+(SELECT 1 AS x) UNION ALL (SELECT 2 EXCEPT SELECT 2);
+
+SELECT 1 AS x EXCEPT (SELECT 2 UNION ALL SELECT 1);
+
+SELECT model, row_number() OVER (ORDER BY sum(delta) DESC, model) AS r, sum(delta) AS s FROM events GROUP BY model
+    ORDER BY r;
+
+SELECT model, delta, sum(delta) OVER (PARTITION BY model ORDER BY delta) / sum(delta) OVER (PARTITION BY model) AS
+    share FROM events WHERE delta > 0 ORDER BY delta;
+
+SELECT day, avg(score) OVER (ORDER BY day ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS ma FROM events WHERE delta !=
+    -17 ORDER BY day;
+
+SELECT d, c, sum(c) OVER (ORDER BY d ASC) AS running FROM (SELECT toDate(event_time) AS d, count() AS c FROM events
+    GROUP BY d) ORDER BY d;
+
+SELECT d, c, c - lagInFrame(c, 1, 0) OVER (ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS
+    diff FROM (SELECT toStartOfHour(event_time) AS d, count() AS c FROM events GROUP BY d) ORDER BY d;
+
+SELECT delta, count() OVER w1, sum(delta) OVER w2 FROM events WHERE delta > 10 WINDOW w1 AS (PARTITION BY model), w2
+    AS (w1 ORDER BY delta) ORDER BY delta;
+
+SELECT prompt_tokens, count() OVER (ORDER BY prompt_tokens RANGE BETWEEN 100 PRECEDING AND 100 FOLLOWING) AS n FROM
+    events ORDER BY prompt_tokens;
+
+SELECT score, count() OVER (ORDER BY score RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS n FROM events ORDER BY
+    score;
+
+SELECT DISTINCT ON (model) model, delta FROM events ORDER BY model, delta DESC LIMIT 3;
+
+SELECT model, provider, count() AS c FROM events GROUP BY model, provider ORDER BY c DESC, model, provider LIMIT 1
+    BY provider LIMIT 2;
+
+SELECT model, delta FROM events ORDER BY delta DESC LIMIT 1 BY model, delta % 2 LIMIT 5;
+
+SELECT count() FROM (SELECT model FROM events LIMIT 1 BY model);
+
+SELECT multiIf(delta < 0, 'neg', delta = 0, 'zero', 'pos') AS s, count() AS n, sum(n) OVER () AS t, round(n / t, 2)
+    AS share FROM events GROUP BY s ORDER BY s;

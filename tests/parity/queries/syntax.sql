@@ -165,3 +165,79 @@ SELECT 1 AS x, x IN (1, 2), x NOT IN (3);
 SELECT [1, 2] = [1, 2], has([1, 2], 1);
 
 SELECT model AS a, a AS b, b AS c FROM prices ORDER BY c LIMIT 1;
+
+SELECT count() FROM prices p WHERE EXISTS (SELECT 1 FROM events e WHERE e.delta = rank AND e.model = p.model);
+
+SELECT count() FROM prices p WHERE EXISTS (SELECT 1 FROM events e WHERE e.delta > p.rank);
+
+SELECT p.rank, EXISTS (SELECT 1 FROM events e WHERE e.model = p.model) AS x FROM prices p ORDER BY p.rank;
+
+SELECT p.rank FROM prices p WHERE NOT EXISTS (SELECT * FROM events e WHERE e.model = p.model AND e.delta > 15) ORDER
+    BY p.rank;
+
+SELECT count() FROM events e WHERE EXISTS (SELECT 1 FROM prices p WHERE p.model = e.model) AND e.delta > 0;
+
+SELECT count() FROM events e WHERE EXISTS (SELECT count() FROM prices p WHERE p.model = e.model GROUP BY p.rank
+    HAVING count() > 1);
+
+WITH (SELECT min(delta), max(delta) FROM events) AS r SELECT r.1, r.2, r.2 - r.1 AS span;
+
+WITH (SELECT (min(delta), max(delta)) FROM events) AS r SELECT r.1, r.2;
+
+WITH (SELECT min(event_time), max(event_time) FROM events) AS r SELECT count() FROM events WHERE event_time > r.1
+    AND event_time < r.2;
+
+SELECT (SELECT min(delta), max(delta) FROM events).1 AS a;
+
+SELECT date_add(DAY, 1, toDate('2025-01-01')) AS a, dateAdd(day, 1, toDate('2025-01-01')) AS b, DATE_DIFF('day',
+    toDate('2025-01-01'), toDate('2025-01-03')) AS c, date_diff(day, toDate('2025-01-01'), toDate('2025-01-03')) AS
+    d;
+
+SELECT EXTRACT(YEAR FROM event_time) FROM events ORDER BY delta LIMIT 1;
+
+SELECT substring(model FROM 1 FOR 2) FROM prices ORDER BY rank;
+
+SELECT trim(BOTH 'x' FROM 'xax');
+
+SELECT position('a' IN 'bab');
+
+SELECT DATE '2025-01-01';
+
+SELECT CAST('2025-01-01' AS Date), CAST('2025-01-01', 'Date') AS b;
+
+SELECT tuple(1, 'a').1;
+
+SELECT (1, 2).1 + 1;
+
+SELECT if(1, 2, 3) ? 1 : 0;
+
+SELECT any(delta) IGNORE NULLS FROM events WHERE delta = 1;
+
+SELECT first_value(user) IGNORE NULLS OVER (ORDER BY delta) AS f FROM events ORDER BY delta LIMIT 3;
+
+SELECT count() FILTER (WHERE delta > 0), sum(delta) FILTER (WHERE success = 1) FROM events;
+
+SELECT tupleElement((1, 'a'), 2);
+
+SELECT model, delta FROM events ORDER BY (model, delta) LIMIT 3;
+
+SELECT model, count() FROM events GROUP BY (model, provider) ORDER BY model, count();
+
+SELECT count() FROM events GROUP BY (model), (provider) ORDER BY count();
+
+SELECT a, b FROM (SELECT 1 AS a, 2 AS b) AS t (a, b);
+
+SELECT number FROM numbers(10) WHERE number BETWEEN 2 AND 4 ORDER BY number DESC LIMIT 100 BY number;
+
+SELECT delta AS `a.b` FROM events ORDER BY `a.b` LIMIT 1;
+
+SELECT 1;;
+
+SELECT count(), FROM events;
+
+SELECT count(DISTINCT model) FILTER (WHERE delta > 0) FROM events;
+
+SELECT quantile(0.5)(delta) FILTER (WHERE delta > 0), sum(delta) FILTER (WHERE success), count(*) FILTER (WHERE
+    success) FROM events;
+
+SELECT sum(delta) FILTER (WHERE success) OVER (PARTITION BY model) FROM events ORDER BY delta;
