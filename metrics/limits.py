@@ -6,6 +6,7 @@ lowest priority of the machine, so that one of them leaves the processors to ing
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import threading
@@ -58,6 +59,73 @@ class Limits:
 
     seconds: float
     memory: int = 0
+
+
+class Deadline:
+    """Stops a query that takes too long: used around it, then `stopped` is the error to raise, if any."""
+
+    def __init__(self, limits: Limits, interrupt: Callable[[], None]) -> None:
+        self.stopped: PerchError | None = None
+        self.ends = 0.0
+        self._limits = limits
+        self._interrupt = interrupt
+
+    def __enter__(self) -> Deadline:
+        self.ends = time.monotonic() + self._limits.seconds
+        _clock.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _clock.remove(self)
+
+    def strike(self) -> None:
+        """Stop the query, and again a little later: what comes before it has begun stops nothing."""
+        self.stopped = self.stopped or too_slow(self._limits)
+        self._interrupt()
+        self.ends = time.monotonic() + _LOOK_EVERY
+
+
+class _Clock:
+    """The thread that keeps the deadlines of all queries: to start one for each costs up to a millisecond or two.
+
+    A deadline strikes and is taken back under the same lock, so that none strikes the next query of its cursor.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[Deadline] = set()
+        self._changed = threading.Condition()
+        self._looks = math.inf  # when it looks next
+        self._thread: threading.Thread | None = None
+
+    def add(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._running.add(deadline)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep, name="deadlines", daemon=True)
+                self._thread.start()
+            elif deadline.ends < self._looks:
+                self._changed.notify()
+
+    def remove(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._running.discard(deadline)
+
+    def _keep(self) -> None:
+        with self._changed:
+            while True:
+                self._looks = self._strike()
+                self._changed.wait(min(max(0.0, self._looks - time.monotonic()), threading.TIMEOUT_MAX))
+
+    def _strike(self) -> float:
+        """Strike for those that are past, and tell when the next one is."""
+        now = time.monotonic()
+        for deadline in self._running:
+            if deadline.ends <= now:
+                deadline.strike()
+        return min((deadline.ends for deadline in self._running), default=math.inf)
+
+
+_clock = _Clock()
 
 
 class Watch:

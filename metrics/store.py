@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ import msgspec
 import pyarrow as pa
 
 from metrics.errors import BadRequest, Busy, PerchError, StartError, StoreHeld
-from metrics.limits import BATCH_ROWS, QUERY_MEMORY, Limits, Watch, too_hungry, too_slow, whole
+from metrics.limits import BATCH_ROWS, QUERY_MEMORY, Deadline, Limits, Watch, too_hungry, too_slow, whole
 
 Connection = duckdb.DuckDBPyConnection
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Store:
         self._healing = False
         self._changed = threading.Condition()
         self._fold_at = LOG_BYTES
+        self._parsed = _Parsed()
         self.connection = self._open()
         self._acknowledged = _Acknowledged(path)
         try:
@@ -281,23 +283,24 @@ class Store:
         limits = Limits(timeout, min(QUERY_MEMORY, self._memory // 2) if stranger else 0)
         try:
             with self._using() as connection, _told():
-                return _run(connection, sql, dict(values or {}), limits)
+                return _run(connection, self._parsed, sql, dict(values or {}), limits)
         except PerchError:
             self.heal()
             raise
 
 
-def _run(connection: Connection, sql: str, values: dict[str, object], limits: Limits) -> QueryResult:
+def _run(connection: Connection, parsed: _Parsed, sql: str, values: dict[str, object], limits: Limits) -> QueryResult:
     cursor, looking = connection.cursor(), connection.cursor()
     for setting in _SETTINGS:
         cursor.execute(setting)
+    watch: Watch | Deadline = Deadline(limits, cursor.interrupt)
     if limits.memory:  # what can be written to the disk instead is, and much cannot: hence the watch
         cursor.execute(f"SET operator_memory_limit = '{limits.memory // 2}B'")
+        watch = Watch(limits, cursor.interrupt, partial(_memory_in_use, looking))
     started = time.perf_counter()
-    watch = Watch(limits, cursor.interrupt, partial(_memory_in_use, looking))
     try:
         with watch, _plainly():
-            reader = cursor.sql(sql, params=values).to_arrow_reader(BATCH_ROWS)
+            reader = cursor.sql(parsed(cursor, sql), params=values).to_arrow_reader(BATCH_ROWS)
             table = whole(reader.schema, reader)
         elapsed = time.perf_counter() - started
         rows_read, bytes_read = _scanned(cursor)
@@ -319,6 +322,29 @@ _SETTINGS = (
     "SET python_enable_replacements = false",  # else a name in SQL could be a variable of Python
     "SET enable_profiling = 'no_output'",
 )
+
+
+class _Parsed:
+    """Statements as DuckDB has parsed them, those used last, by their text: to parse one takes up to a millisecond."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, duckdb.Statement] = OrderedDict()
+
+    def __call__(self, cursor: Connection, sql: str) -> duckdb.Statement | str:
+        """The statement of a text; of a long one the text itself, which is parsed when it is run."""
+        statement = self._kept.pop(sql, None)
+        if statement is None:
+            if len(sql) > _PARSED_CHARACTERS:
+                return sql
+            (statement,) = cursor.extract_statements(sql)
+        self._kept[sql] = statement
+        if len(self._kept) > _PARSED_STATEMENTS:
+            with contextlib.suppress(KeyError):
+                self._kept.popitem(last=False)
+        return statement
+
+
+_PARSED_STATEMENTS, _PARSED_CHARACTERS = 256, 50_000
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from tests.conftest import Perch, make_settings, running
 
@@ -90,3 +92,21 @@ def test_sql_in_a_body_of_any_type(small: Perch) -> None:
         assert rows(answer) == [{"n": len(CALLS)}]
     answer = small.request("POST", "/v0/sql", data="DROP TABLE llm_events", headers=FORM)
     assert (answer.status_code, "SELECT" in answer.json()["error"]) == (400, True)
+
+
+def test_a_query_that_takes_too_long_stops_no_other(start_perch: Callable[..., Perch]) -> None:
+    server = start_perch(query_timeout="300ms")
+    slow = "SELECT sum(sin(number) * cos(number)) FROM numbers(4000000000)"
+
+    def ask(number: int) -> tuple[int, object]:
+        sql = slow if number % 5 == 0 else f"SELECT {number} AS n, count() AS c FROM llm_events"
+        answer = requests.get(f"{server.url}/v0/sql", params={"q": sql, "token": server.admin_token}, timeout=60)
+        return answer.status_code, answer.json().get("data", answer.json().get("error"))
+
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(ask, range(40)))
+    for number, answer in enumerate(answers):
+        if number % 5:
+            assert answer == (200, [{"n": number, "c": 0}])
+        else:
+            assert answer == (408, "The query took longer than 0.3 s; ask for a shorter range.")

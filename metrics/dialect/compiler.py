@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
 from metrics.dialect.combinators import resolve
@@ -57,7 +57,11 @@ class Compiled:
 
     def bound(self, values: Mapping[str, object]) -> dict[str, object]:
         """The values that the SQL reads: DuckDB takes no others, such as those of a node that nothing selects from."""
-        return {name: value for name, value in values.items() if re.search(rf"\${name}\b", self.sql)}
+        return {name: value for name, value in values.items() if name in self._bound}
+
+    @cached_property
+    def _bound(self) -> frozenset[str]:
+        return frozenset(re.findall(r"\$([A-Za-z_]\w*)", self.sql))
 
 
 Nodes = Mapping[str, str | tuple[str, int]]
@@ -234,7 +238,7 @@ def _parsed(type_: str, file: str) -> Type:
 
 def _number(sql: str, values: Mapping[str, object]) -> int | None:
     """The whole number of a LIMIT: a literal or a parameter; None for anything else."""
-    match = re.fullmatch(r"(\d+)|CAST\(\$(\w+) AS BIGINT\)", sql)
+    match = re.fullmatch(r"(\d+)|(?:CAST\()+\$(\w+)(?: AS \w+\))+", sql)
     if not match:
         return None
     value = int(match[1]) if match[1] else values.get(match[2])
