@@ -247,6 +247,8 @@ def _plain(value: Any, *, is_map: bool = False) -> Any:
         return {str(key): _plain(item) for key, item in value}
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict) and list(value) == [str(place) for place in range(1, len(value) + 1)]:
+        return [_plain(item) for item in value.values()]  # a Tuple without names
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value

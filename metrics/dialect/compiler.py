@@ -17,8 +17,8 @@ from metrics.dialect.expressions import Expressions
 from metrics.dialect.functions import convert
 from metrics.dialect.parsing import parse_expression, parse_select
 from metrics.dialect.queries import Limited, Output, Queries
-from metrics.dialect.rules import NoRule, duck_type, state_function
-from metrics.dialect.scope import Relation, Scope, Source, quoted
+from metrics.dialect.rules import NoRule, duck_type, quoted, state_function
+from metrics.dialect.scope import Relation, Scope, Source
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.errors import DefinitionError
 

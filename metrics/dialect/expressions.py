@@ -12,10 +12,10 @@ from sqlglot import exp
 
 from metrics.dialect import functions
 from metrics.dialect.combinators import combined, is_aggregate, resolve
-from metrics.dialect.rules import FLOAT64, NOTHING, UINT64, NoRule, duck_type, literal_type, supertype
+from metrics.dialect.rules import FLOAT64, NOTHING, UINT64, NoRule, duck_type, literal_type, supertype, text_sql
 from metrics.dialect.scope import Relation, Scope
 from metrics.dialect.table import Call, build
-from metrics.dialect.types import Type, TypeTextError, array, nullable, parse_type
+from metrics.dialect.types import Type, TypeTextError, array, elements, nullable, parse_type
 from metrics.dialect.values import Value, cast, condition, defaulted, literal_sql
 from metrics.errors import DefinitionError
 
@@ -381,9 +381,13 @@ class Expressions:
 
     def tuple_element(self, node: exp.Expr, position: int) -> Value:
         value = self.value(node)
-        if not value.parts or not 1 <= position <= len(value.parts):
-            raise NoRule(f"{value.name}.{position} needs the ClickHouse engine")
-        return value.parts[position - 1].named(f"tupleElement({value.name}, {position})")
+        if value.type.bare.name != "Tuple" or not 1 <= position <= len(value.type.bare.args):
+            raise NoRule(f"{value.name}.{position}: there is no such element in {value.type}")
+        if value.parts:
+            return value.parts[position - 1].named(f"tupleElement({value.name}, {position})")
+        name, type_ = elements(value.type)[position - 1]
+        sql = f"struct_extract(CAST({value.sql} AS {duck_type(value.type)}), {text_sql(name)})"
+        return Value(sql, type_, f"tupleElement({value.name}, {position})")
 
     def on_lambda(self, node: exp.Expr) -> Value:
         names = [name.name for name in node.expressions]

@@ -15,8 +15,7 @@ from sqlglot import exp
 
 from metrics.dialect.expressions import Expressions
 from metrics.dialect.functions import zones
-from metrics.dialect.rules import NoRule, default_sql, duck_type
-from metrics.dialect.scope import quoted
+from metrics.dialect.rules import NoRule, default_sql, duck_type, quoted
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value, cast
 

@@ -13,8 +13,8 @@ from metrics.dialect.fill import Fill, read_fill
 from metrics.dialect.functions import zones
 from metrics.dialect.grouping import Grouping, has_aggregate
 from metrics.dialect.parsing import place_of
-from metrics.dialect.rules import NoRule, duck_type, supertype
-from metrics.dialect.scope import Relation, Scope, quoted
+from metrics.dialect.rules import NoRule, duck_type, quoted, supertype
+from metrics.dialect.scope import Relation, Scope
 from metrics.dialect.sources import Sources
 from metrics.dialect.stars import Stars
 from metrics.dialect.types import Type

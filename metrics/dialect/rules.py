@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Final
 
-from metrics.dialect.types import Type, array, decimal, not_nullable, nullable
+from metrics.dialect.types import Type, array, decimal, elements, not_nullable, nullable
 
 UINT8: Final = Type("UInt8")
 UINT16: Final = Type("UInt16")
@@ -77,6 +77,8 @@ def duck_type(type_: Type) -> str:
     if bare.name == "Map":
         key, value = (argument for argument in bare.args if isinstance(argument, Type))
         return f"MAP({duck_type(key)}, {duck_type(value)})"
+    if bare.name == "Tuple":
+        return f"STRUCT({', '.join(f'{quoted(name)} {duck_type(each)}' for name, each in elements(bare))})"
     if bare.is_decimal and bare.precision <= 38:
         return f"DECIMAL({bare.precision}, {bare.scale})"
     if bare.name in _DUCK:
@@ -145,6 +147,10 @@ def default_sql(type_: Type) -> str:
     bare = type_.bare
     if bare.is_array:
         return f"CAST([] AS {duck_type(bare)})"
+    if bare.name == "Tuple":
+        return f"CAST(ROW({', '.join(default_sql(each) for _, each in elements(bare))}) AS {duck_type(bare)})"
+    if bare.name == "Map":
+        return f"CAST(MAP {{}} AS {duck_type(bare)})"
     if bare.is_number and bare.name != "Bool":
         return f"CAST(0 AS {duck_type(bare)})"
     texts = {
@@ -159,6 +165,11 @@ def default_sql(type_: Type) -> str:
     if bare.name in ("String", "FixedString", "JSON"):
         return "''"
     raise NoRule(f"the default of the type {bare} needs the ClickHouse engine")
+
+
+def quoted(name: str) -> str:
+    """An identifier of DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def text_sql(text: str) -> str:

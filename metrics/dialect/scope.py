@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from metrics.dialect.rules import default_sql, duck_type
+from metrics.dialect.rules import default_sql, duck_type, quoted
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value
 
@@ -135,8 +135,3 @@ class Scope:
         owners = [source.alias for source in self.sources if name in source.columns]
         clear = owners[:1] == [table] if self.joins < 2 else owners == [table]
         return name if clear else f"{table}.{name}"
-
-
-def quoted(name: str) -> str:
-    """An identifier of DuckDB."""
-    return '"' + name.replace('"', '""') + '"'

@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from metrics.dialect.expressions import Expressions, Subqueries, flat
 from metrics.dialect.functions import convert
-from metrics.dialect.rules import UINT8, UINT64, NoRule, default_sql, duck_type, supertype
-from metrics.dialect.scope import Key, Relation, Scope, Source, quoted
+from metrics.dialect.rules import UINT8, UINT64, NoRule, default_sql, duck_type, quoted, supertype
+from metrics.dialect.scope import Key, Relation, Scope, Source
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.dialect.values import Value, cast
 

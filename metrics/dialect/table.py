@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from metrics.dialect.rules import NOTHING, NoRule, plain, text_sql
-from metrics.dialect.types import Type, nullable
+from metrics.dialect.types import Type, nullable, without_low_cardinality
 from metrics.dialect.values import Value
 
 
@@ -198,7 +198,7 @@ def _built_aggregate(function: Function, call: Call) -> Value:
     low, high = function.params
     if not low <= len(call.params) <= high:
         raise NoRule(f"{call.name} expects {_count(low, high, 'parameter')}, found {len(call.params)}")
-    stripped = tuple(replace(argument, type=plain(argument.type)) for argument in call.args)
+    stripped = tuple(replace(argument, type=plain(without_low_cardinality(argument.type))) for argument in call.args)
     value = function.build(replace(call, args=stripped))
     first = call.args[0].type if call.args else None
     if call.name in _KEEP_SIMPLE and first and first.name == "SimpleAggregateFunction" and value.type == first.bare:

@@ -127,6 +127,13 @@ def nullable(inner: Type) -> Type:
     return Type("Nullable", (inner,))
 
 
+def without_low_cardinality(type_: Type) -> Type:
+    """`type_` without LowCardinality, inside arrays, maps and tuples too."""
+    if type_.name == "LowCardinality":
+        return without_low_cardinality(type_.inner)
+    return Type(type_.name, tuple(without_low_cardinality(a) if isinstance(a, Type) else a for a in type_.args))
+
+
 def not_nullable(type_: Type) -> Type:
     """`type_` without NULL."""
     if type_.name == "LowCardinality":
@@ -144,6 +151,18 @@ def array(inner: Type) -> Type:
 def decimal(precision: int, scale: int) -> Type:
     """`Decimal(precision, scale)`."""
     return Type("Decimal", (precision, scale))
+
+
+def elements(type_: Type) -> list[tuple[str, Type]]:
+    """The elements of a Tuple, each with its name: "1", "2", ... where it has none."""
+    found: list[tuple[str, Type]] = []
+    for place, argument in enumerate(type_.bare.args, 1):
+        if isinstance(argument, Type):
+            found.append((str(place), argument))
+        else:
+            name, _, text = str(argument).partition(" ")
+            found.append((name, parse_type(text)))
+    return found
 
 
 def parse_type(text: str) -> Type:

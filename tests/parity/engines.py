@@ -16,7 +16,7 @@ from chdb import session
 
 from metrics.dialect import MACROS, compile_query
 from metrics.dialect.rules import duck_type
-from metrics.dialect.types import parse_type
+from metrics.dialect.types import Type, elements, parse_type
 
 Columns = Sequence[tuple[str, str]]
 
@@ -105,6 +105,8 @@ def _parameter(value: object) -> str:
 
 def _shown(value: Any, type_: str) -> Any:
     """A DuckDB value as ClickHouse's JSON has it."""
+    if isinstance(value, dict):
+        return _object(value, parse_type(type_).bare)
     if isinstance(value, list):
         return [_shown(each, type_.removeprefix("Array(").removesuffix(")")) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -122,6 +124,15 @@ def _shown(value: Any, type_: str) -> Any:
     if isinstance(value, (int, float, str)) or value is None:
         return value
     return str(value)
+
+
+def _object(value: dict[Any, Any], type_: Type) -> Any:
+    """A Map or a Tuple: an object, but a Tuple without names is an array."""
+    if type_.name == "Map":
+        inner = str(type_.args[1])
+        return {str(key): _shown(item, inner) for key, item in value.items()}
+    shown = {name: _shown(value[name], str(inner)) for name, inner in elements(type_)}
+    return list(shown.values()) if isinstance(type_.args[0], Type) else shown
 
 
 def differences(ours: Answer, theirs: Answer, ordered: bool = False, approximate: float = 1e-9) -> str:
@@ -156,6 +167,8 @@ def _key(row: object) -> str:
 def _equal(left: Any, right: Any, approximate: float) -> bool:
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(_equal(a, b, approximate) for a, b in zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(left[key], right[key], approximate) for key in left)
     inexact = approximate > 1e-9 and isinstance(left, int) and isinstance(right, int)
     if isinstance(left, float) or isinstance(right, float) or inexact:
         if left is None or right is None or isinstance(left, str) or isinstance(right, str):

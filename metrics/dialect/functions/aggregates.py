@@ -7,7 +7,7 @@ from dataclasses import replace
 from metrics.dialect.rules import FLOAT64, UINT64, NoRule, duck_type, sum_type
 from metrics.dialect.states import all_bits
 from metrics.dialect.table import Call, aggregate
-from metrics.dialect.types import Type, decimal, nullable
+from metrics.dialect.types import Type, decimal, not_nullable, nullable
 from metrics.dialect.values import Value, cast, defaulted, wrapped
 
 NAN = "CAST('nan' AS DOUBLE)"
@@ -87,6 +87,14 @@ def _addend(value: Value) -> str:
     if value.type.bare.name == "Bool":
         return cast(value, UINT64)
     return cast(value, FLOAT64) if value.type.is_float else value.number
+
+
+@aggregate("sumCount")
+def total_and_count(call: Call) -> Value:
+    """The sum of the values that are not NULL, and how many they are."""
+    one = replace(call, args=(replace(call[0], type=not_nullable(call[0].type)),), or_null=False)
+    summed, counted = total(one), count(call)
+    return Value(f"ROW({summed.sql}, {counted.sql})", Type("Tuple", (summed.type, counted.type)))
 
 
 @aggregate("sumKahan")

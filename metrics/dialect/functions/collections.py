@@ -41,7 +41,12 @@ def collect(call: Call) -> Value:
 
 @aggregate("groupArrayLast", params=(1, 1))
 def collect_last(call: Call) -> Value:
-    raise NoRule("groupArrayLast needs the ClickHouse engine; arraySlice(groupArray(x), -n) does not")
+    """The last values, in the ring that ClickHouse keeps them in: the nth value stands at the place n modulo size."""
+    sql, element = _known(call)
+    size = _size(call)
+    turned = f"ch_v[len(ch_v) - (len(ch_v) - 1 - i) % {size}]"
+    ring = f"list_transform(range(least(len(ch_v), {size})), lambda i: {turned})"
+    return _array(let(sql, "ch_v", ring), element)
 
 
 @aggregate("groupUniqArray", params=(0, 1))
@@ -138,7 +143,24 @@ def rises(call: Call) -> Value:
 
 @aggregate("deltaSumTimestamp", least=2)
 def rises_in_time(call: Call) -> Value:
-    raise NoRule("deltaSumTimestamp needs the ClickHouse engine; deltaSum over an ordered subquery does not")
+    """The same with the values in the order of their times."""
+    element = not_nullable(call[0].type).bare
+    if not element.is_number or element.is_decimal:
+        raise NoRule(f"deltaSumTimestamp of {element} needs the ClickHouse engine")
+    pairs = call.known().values(f"{{'t': {call[1].number}, 'v': {call[0].number}}}")
+    step = "CASE WHEN i > 1 AND p.v > ch_v[i - 1].v THEN p.v - ch_v[i - 1].v ELSE 0 END"
+    sql = let(f"list_sort({pairs})", "ch_v", f"list_sum(list_transform(ch_v, lambda p, i: {step}))")
+    return Value(f"CAST(coalesce({sql}, 0) AS {duck_type(element)})", element)
+
+
+@aggregate("groupArrayIntersect")
+def common(call: Call) -> Value:
+    """The elements that every array has."""
+    if not call[0].type.is_array or call[0].type.bare.inner.nullable:
+        raise NoRule(f"groupArrayIntersect expects arrays without NULL, found {call[0].type}")
+    rows = call.values(call[0].number)
+    sql = "list_filter(list_distinct(ch_v[1]), lambda x: len(list_filter(ch_v, lambda a: NOT list_contains(a, x))) = 0)"
+    return _array(let(rows, "ch_v", f"coalesce({sql}, [])"), call[0].type.bare.inner)
 
 
 @aggregate("exponentialMovingAverage", least=2, params=(1, 1))

@@ -67,6 +67,14 @@ def shape(call: Call) -> Value:
     return _of_width(call, f"{name}({', '.join([rows, *sums, sample])})", True)
 
 
+@aggregate("boundingRatio", least=2)
+def slope(call: Call) -> Value:
+    """The slope from the point of the least x to that of the greatest."""
+    x, y = _float(call), _float(call, 1)
+    rise = f"({call.over_pair('arg_max', y, x)} - {call.over_pair('arg_min', y, x)})"
+    return result(call, f"ch_divide({rise}, {call.over('max', x)} - {call.over('min', x)})", FLOAT64, NAN)
+
+
 @aggregate("entropy", most=None)
 def entropy(call: Call) -> Value:
     """Shannon's entropy of the distinct values, in bits."""
@@ -85,8 +93,6 @@ def line(call: Call) -> Value:
     return Value(f"ROW({written})", type_)
 
 
-@aggregate(
-    "histogram", "rankCorr", "boundingRatio", "maxIntersections", "maxIntersectionsPosition", most=None, params=(0, 3)
-)
+@aggregate("histogram", "rankCorr", "maxIntersections", "maxIntersectionsPosition", most=None, params=(0, 3))
 def other_engine(call: Call) -> Value:
     raise NoRule(f"{call.name} needs the ClickHouse engine")

@@ -257,6 +257,26 @@ SELECT exponentialMovingAverage(5)(score, delta), exponentialMovingAverage(0.5)(
 
 SELECT model, exponentialMovingAverage(2)(score, delta) AS e FROM events GROUP BY model ORDER BY model;
 
+SELECT groupArrayLast(3)(number), groupArrayLast(4)(number), groupArrayLast(20)(number), arraySort(groupArrayIntersect([number, 1,
+    2])), sumCount(number), boundingRatio(number, number * 2), deltaSumTimestamp(number, number) FROM numbers(10);
+
+SELECT groupArrayLast(3)(number), groupArrayIntersect([number, 1, 2]), sumCount(number), boundingRatio(number, number * 2),
+    deltaSumTimestamp(number, number) FROM numbers(0);
+
+SELECT sumCount(delta), sumCount(cached), sumCount(cost), sumCount(ttft), argMin((model, user), delta), any((model, delta)),
+    groupArray(2)((model, delta)), max((delta, model)), simpleLinearRegression(delta, score), sumMap(sizes, sizes),
+    maxMap(sizes, sizes), minMap(tags, tags), argMax((model, delta), delta).1, arrayMap(x -> x.2, groupArray(2)((model, delta)))
+    FROM events;
+
+SELECT sumCount(delta), sumCount(cached), argMin((model, user), delta), any((model, delta)), groupArray(2)((model, delta)),
+    max((delta, model)), simpleLinearRegression(delta, score), sumMap(sizes, sizes), argMax((model, delta), delta).1 FROM none;
+
+SELECT model, x.1 AS a, x.2 AS b, arraySort(g) AS s FROM (SELECT model, argMax((provider, delta), delta) AS x, groupUniqArray(user)
+    AS g FROM events GROUP BY model) ORDER BY model;
+
+SELECT argMaxMerge(a).2, argMinMerge(b) FROM (SELECT argMaxState((model, delta), delta) AS a, argMinState(model, (delta, model)) AS b
+    FROM events GROUP BY model);
+
 -- funnels
 
 SELECT windowFunnel(10000)(event_time, success = 0, stream), windowFunnel(100)(event_time, model = 'gpt-4', model = 'llama'),
