@@ -177,6 +177,9 @@ class Expressions:
         outer = self.scope.outer_column(name, table) if found is None else None
         if outer is not None:
             return outer
+        around = self.scope.alias_around(name) if found is None and not table else None
+        if around is not None:
+            return self.aliased(name, around)
         if found is None and not table and name in ("nan", "inf", "NaN", "Inf"):
             return Value(f"CAST('{name.lower()}' AS DOUBLE)", FLOAT64, name.lower(), constant=True)
         if found is None:
@@ -292,7 +295,7 @@ class Expressions:
                 present = [_tuple(present)]
             rows = ", ".join(_row(operand, element) for element in present)
             return f"({_row_of(operand)} IN ({rows}))"
-        written = ", ".join(functions.comparable(operand, element)[1] for element in present)
+        written = ", ".join(functions.element(operand, element) for element in present)
         if not written:
             return f"CASE WHEN {operand.number} IS NULL THEN NULL ELSE FALSE END"
         return f"({operand.number} IN ({written}))"
@@ -486,7 +489,7 @@ class Expressions:
         if distinct:
             arguments = arguments[0].expressions
         if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
-            arguments = []
+            arguments = [] if name.lower() == "count" and not distinct else self.every_column()
         if name == "array":
             return self.array(self.values(arguments))
         if name == "arrayJoin":
@@ -501,6 +504,15 @@ class Expressions:
         grouped = is_aggregate(name) and not over
         values = self.rows_of_group(arguments) if grouped else self.values(arguments)
         return self.call(name, values, self.values(params), distinct, over, levels)
+
+    def every_column(self) -> list[exp.Expr]:
+        """What `*` stands for among the arguments of a function, such as `uniq(*)`."""
+        several = len(self.scope.sources) > 1
+        return [
+            exp.column(name, table=source.alias if several else None)
+            for source in self.scope.sources
+            for name in source.columns
+        ]
 
     def rows_of_group(self, arguments: Sequence[exp.Expr]) -> tuple[Value, ...]:
         """What an aggregate runs over: a key of ROLLUP is there the value of each row."""
@@ -624,6 +636,9 @@ def _in_array(operand: Value, collection: Value) -> str:
     if not collection.type.is_array:
         return f"({operand.number} = {functions.comparable(operand, collection)[1]})"
     element = Value("", collection.type.bare.inner, "an element")
+    if operand.type.is_number and collection.constant and element.type.is_text:
+        collection = functions.convert(collection, array(operand.type.bare))
+        element = Value("", operand.type.bare, "an element")
     common = operand.type.bare if operand.type.bare.name != "FixedString" else element.type
     if element.type.bare != common:
         functions.comparable(operand, element)

@@ -87,15 +87,15 @@ class Scope:
         return self.parent.cte(name) if self.parent else self.outside(name)
 
     def alias(self, name: str) -> exp.Expr | None:
-        """The expression that an alias stands for: of this SELECT, or of a WITH here or around."""
+        """The expression that an alias stands for, of this SELECT or its WITH. It goes before a column of the name."""
         if name in self.resolving:
             return None
         found = self.aliases.get(name)
-        if found is None:
-            found = self.with_aliases.get(name)
-        if found is None and self.parent:
-            found = self.parent.outer_alias(name)
-        return found
+        return self.with_aliases.get(name) if found is None else found
+
+    def alias_around(self, name: str) -> exp.Expr | None:
+        """The same of a WITH around this SELECT: a column of the name goes before it."""
+        return self.parent.outer_alias(name) if self.parent and name not in self.resolving else None
 
     def outer_alias(self, name: str) -> exp.Expr | None:
         """An alias that a SELECT inside this one may see."""
@@ -110,7 +110,8 @@ class Scope:
         for source in self.sources:
             if name in source.columns and table in ("", source.alias):
                 return source.value(name)
-        return None
+        # a subquery's column may be named with the table that it had there
+        return self.column(f"{table}.{name}") if table else None
 
     def outer_column(self, name: str, table: str = "") -> Value | None:
         """The column of the query around EXISTS (...) that this one, inside it, may read."""

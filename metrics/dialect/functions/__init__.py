@@ -24,7 +24,7 @@ from metrics.dialect.functions import (
     urls,
     windows,
 )
-from metrics.dialect.functions.comparison import comparable
+from metrics.dialect.functions.comparison import comparable, element
 from metrics.dialect.functions.conversion import convert
 
 assert aggregates
@@ -48,4 +48,4 @@ assert times
 assert urls
 assert windows
 
-__all__ = ["comparable", "convert"]
+__all__ = ["comparable", "convert", "element"]

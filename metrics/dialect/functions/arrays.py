@@ -166,7 +166,7 @@ def sliced(call: Call) -> Value:
 def number_range(call: Call) -> Value:
     if not all(each.type.is_integer for each in call.args):
         raise NoRule("range expects whole numbers")
-    type_ = supertype([each.type for each in call.args]) if len(call) > 1 else call[0].type.bare
+    type_ = supertype([each.type.bare for each in call.args]) if len(call) > 1 else call[0].type.bare
     bounds = [cast(each, INT64) for each in call.args]
     start, end, step = ("0", *bounds, "1") if len(call) == 1 else (*bounds, "1")[:3]
     return Value(f"CAST(ch_range({start}, {end}, {step}) AS {duck_type(array(type_))})", array(type_))

@@ -41,6 +41,13 @@ def comparable(left: Value, right: Value) -> tuple[str, str]:
     raise NoRule(f"cannot compare {left.name} of type {left.type} with {right.name} of type {right.type}")
 
 
+def element(operand: Value, value: Value) -> str:
+    """An element of the list of IN as the operand's type: there, and only there, a constant text may be a number."""
+    if operand.type.is_number and value.constant and value.type.is_text:
+        return convert(value, not_nullable(operand.type).bare).sql
+    return comparable(operand, value)[1]
+
+
 def _number(value: Value) -> str:
     return f"CAST({value.sql} AS UTINYINT)" if value.type.bare == BOOL else value.number
 

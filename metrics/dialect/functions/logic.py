@@ -116,7 +116,7 @@ def _first(values: list[Value]) -> Value:
     return Value(sql, type_, constant=all(each.constant for each in used))
 
 
-@scalar("nullIf", "NULLIF", least=2, keeps_null=True)
+@scalar("nullIf", least=2, keeps_null=True, any_case=True)
 def null_if(call: Call) -> Value:
     from metrics.dialect.functions.comparison import comparable
 

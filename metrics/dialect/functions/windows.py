@@ -10,7 +10,7 @@ from metrics.dialect.table import Call, aggregate
 from metrics.dialect.values import Value, cast, defaulted
 
 
-@aggregate("row_number", "rank", "dense_rank", "denseRank", least=0, window_only=True)
+@aggregate("row_number", "rank", "dense_rank", "denseRank", least=0, window_only=True, any_case=True)
 def place(call: Call) -> Value:
     name = {"denseRank": "dense_rank"}.get(call.name, call.name)
     return Value(f"CAST({call.over(name, '')} AS UBIGINT)", UINT64)
@@ -21,7 +21,7 @@ def relative_place(call: Call) -> Value:
     return Value(call.over({"percentRank": "percent_rank"}.get(call.name, call.name), ""), FLOAT64)
 
 
-@aggregate("ntile", window_only=True)
+@aggregate("ntile", window_only=True, any_case=True)
 def tile(call: Call) -> Value:
     return Value(f"CAST({call.over('ntile', cast(call[0], INT64))} AS UBIGINT)", UINT64)
 
@@ -38,7 +38,7 @@ def nth(call: Call) -> Value:
     )
 
 
-@aggregate("lag", "lead", least=1, most=3, window_only=True)
+@aggregate("lag", "lead", least=1, most=3, window_only=True, any_case=True)
 def neighbour(call: Call) -> Value:
     """The value some rows before or after; outside the partition the default, or that of the type."""
     offset = call[1].literal if len(call) > 1 else 1

@@ -28,3 +28,26 @@ SELECT date_diff(DAY, day, event_time), timestampDiff(hour, day, event_time), DA
 WITH toStartOfDay(timestampAdd(toDate('2025-11-03'), INTERVAL -7 DAY)) AS first, toDate('2025-11-03') AS last
     SELECT first, dateDiff('day', first, last) + 1 AS days, timestampAdd(first, INTERVAL -dateDiff('day', first, last)
     - 1 DAY) AS before, last - INTERVAL (days * 2) HOUR AS half, count() FROM events WHERE event_time >= before;
+
+SELECT prompt_tokens IN ('37', '74'), delta IN ['-3', '5'] AS a, delta NOT IN ('1', '2'), score IN ('0.5', '0'), cached IN ('1', '2'),
+    stream IN (1) FROM events ORDER BY delta, event_time;
+
+WITH (SELECT max(delta) FROM events) AS delta SELECT model, sum(delta) FROM (SELECT model, prompt_tokens FROM events WHERE delta
+    > 3) GROUP BY model ORDER BY model;
+
+WITH (SELECT most FROM (SELECT max(delta) AS most FROM events)) AS most SELECT model, delta FROM events WHERE delta > most - 5
+    ORDER BY delta, model;
+
+WITH (SELECT avg(prompt_tokens) AS mean FROM events) AS mean SELECT count() FROM events WHERE prompt_tokens > mean;
+
+SELECT e.model, e.model AS m, c FROM (SELECT e.model, count() AS c FROM events e JOIN prices p ON e.model = p.model JOIN prices
+    q ON e.model = q.model GROUP BY e.model) ORDER BY c;
+
+SELECT uniq(*), uniqExact(*) AS u, count(DISTINCT *) FROM (SELECT model, user, success FROM events);
+
+SELECT ROW_NUMBER() OVER (ORDER BY delta, event_time), DENSE_RANK() OVER (ORDER BY model), LAG(delta) OVER (ORDER BY delta),
+    NullIf(model, ''), NULLIF(cached, 1) FROM events WHERE delta > -17 ORDER BY delta,
+    event_time;
+
+WITH (SELECT min(day) FROM events) AS start, (SELECT min(day) + 3 FROM events) AS end SELECT arrayJoin(arrayMap(x -> toDate(x),
+    range(toUInt32(start), toUInt32(end)))) AS date WHERE date <= now() ORDER BY date;
