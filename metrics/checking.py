@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from metrics.datafiles import CONNECTORS, DataSource, Pipe, definition_files, read_folder
+from metrics.datafiles import CONNECTORS, DataSource, Pipe, definition_files, parse_datasource, read_folder
 from metrics.errors import BadRequest, DefinitionError, StartError
 from metrics.pipes import Endpoint, sample
 from metrics.templating import Parameter, Template
+from metrics.validation import Validator
 from metrics.workspace import Columns, Source, Workspace, checked_source
 
 NEEDS_CLICKHOUSE: Final = "needs the ClickHouse engine"
@@ -120,8 +121,8 @@ class _Check:
     """One run over a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.files = {path.name: path for path in definition_files(folder)}
-        self.lines = {name: _lines(path) for name, path in self.files.items()}
+        self.folder = folder
+        self.lines = {path: _lines(path) for path in definition_files(folder)}
         self.project, self.mistakes = read_folder(folder)
         self.found: dict[tuple[Path, int, int, str], Problem] = {}
         self.pipes: list[CheckedPipe] = []
@@ -130,35 +131,54 @@ class _Check:
     def report(self) -> Report:
         for mistake in self.mistakes:
             self.mistake(mistake)
+            self.further(mistake)
         self.broken = {Path(mistake.file).stem for mistake in self.mistakes}
         workspace = Workspace(dict(self.sources()), self.project.pipes)
         for pipe in self.project.pipes.values():
             self.pipe(pipe, workspace)
         ordered = sorted(self.found.values(), key=lambda problem: (str(problem.path), problem.line, problem.column))
-        suffixes = [path.suffix for path in self.files.values()]
+        suffixes = [path.suffix for path in self.lines]
         return Report(tuple(ordered), tuple(self.pipes), {kind: suffixes.count(kind) for kind in _SUFFIXES})
 
     # What is told, each thing once.
 
     def mistake(self, error: DefinitionError) -> None:
-        file = Path(error.file).name
         missed = re.search(r"(?:no data source or pipe|DATASOURCE names) (\w+)", error.reason)
         if missed and missed[1] in self.broken:
             return  # its own file is wrong, which is told
-        column = _column(self.source(file, error.line), error.column, error.reason)
-        self.tell("error", error.reason, file, error.line, column)
+        column = _column(self.source(self.path(error.file), error.line), error.column, error.reason)
+        self.tell("error", error.reason, error.file, error.line, column)
 
-    def source(self, file: str, line: int) -> str:
-        lines = self.lines[file]
+    def further(self, mistake: DefinitionError) -> None:
+        """What else is wrong in the columns of a SCHEMA: the line of each mistake is read as if it were right."""
+        path = self.path(mistake.file)
+        lines = list(self.lines.get(path, []))
+        while path.suffix == ".datasource" and _mended(lines, mistake.line):
+            try:
+                parse_datasource("\n".join(lines), path)
+                return
+            except DefinitionError as next_one:
+                if next_one.line <= mistake.line:  # not a matter of one line
+                    return
+                self.mistake(next_one)
+                mistake = next_one
+
+    def path(self, file: str) -> Path:
+        """The file that an error names by its last parts."""
+        return next((path for path in self.lines if f"/{path.as_posix()}".endswith(f"/{file}")), self.folder)
+
+    def source(self, path: Path, line: int) -> str:
+        lines = self.lines.get(path, [])
         return lines[line - 1] if 0 < line <= len(lines) else ""
 
     def tell(self, severity: str, message: str, file: str, line: int, column: int = 0) -> None:
-        problem = Problem(self.files[file], line, column, severity, message, self.source(file, line))
-        self.found.setdefault((problem.path, line, column, message), problem)
+        path = self.path(file)
+        problem = Problem(path, line, column, severity, message, self.source(path, line))
+        self.found.setdefault((path, line, column, message), problem)
 
     def tell_at(self, severity: str, message: str, file: str, pattern: str) -> None:
         """The same, with the place where `pattern` first matches."""
-        for number, line in enumerate(self.lines[file], start=1):
+        for number, line in enumerate(self.lines[self.path(file)], start=1):
             if match := re.search(pattern, line):
                 self.tell(severity, message, file, number, match.start() + 1)
                 return
@@ -173,6 +193,18 @@ class _Check:
                 yield name, checked_source(definition)
             except DefinitionError as error:
                 self.broken.add(name)
+                self.mistake(error)
+                if error.reason.startswith("DEFAULT of"):
+                    self.defaults(definition)
+
+    def defaults(self, definition: DataSource) -> None:
+        source = Source(definition, Validator(definition))
+        for column in definition.columns:
+            if column.default is None:
+                continue
+            try:
+                source.default(column)
+            except DefinitionError as error:
                 self.mistake(error)
 
     def settings(self, source: DataSource) -> None:
@@ -307,6 +339,15 @@ def samples(parameter: Parameter) -> list[object]:
         return list(parameter.enum)
     has_default = parameter.default is not None and parameter.example is None
     return [parameter.default if has_default else sample(parameter)]
+
+
+def _mended(lines: list[str], line: int) -> bool:
+    """Put a String column in the place of the one that a line of a SCHEMA declares; whether it declares one."""
+    declares = re.fullmatch(r"(\s+)`?(\w+)`?\s.*?(,?)\s*", lines[line - 1]) if 0 < line <= len(lines) else None
+    if declares:
+        indent, name, comma = declares.groups()
+        lines[line - 1] = f"{indent}`{name}` String{comma}"
+    return declares is not None
 
 
 def _column(source: str, column: int, message: str) -> int:

@@ -114,6 +114,25 @@ def test_the_report_as_json(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_every_column_of_a_data_source_is_judged(tmp_path: Path) -> None:
+    types = "SCHEMA >\n    `a` Strin,\n    `b` Boolean `json:$.b`,\n    `c` String,\n    `d` Int DEFAULT 1\n"
+    defaults = "SCHEMA >\n    `a` String DEFAULT missing(1),\n    `b` UInt8 DEFAULT absent(2)\nENGINE_SORTING_KEY b\n"
+    code, _, told = check(tmp_path, {"types.datasource": types, "defaults.datasource": defaults})
+    assert code == 1
+    assert pointed_at(told) == [
+        ("defaults.datasource:2", "missing"), ("defaults.datasource:3", "absent"),
+        ("types.datasource:2", "Strin"), ("types.datasource:3", "Boolean"), ("types.datasource:5", "Int"),
+    ]  # fmt: skip
+
+
+def test_one_name_in_two_folders(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    code, printed, told = check(tmp_path, {"a.pipe": pipe("SELECT 1 AS n"), "more/a.pipe": pipe("SELECT 2 AS n")})
+    assert code == 1
+    assert re.search(r"^\S*/more/a\.pipe: error: the name a is already that of ", told, re.MULTILINE)
+    assert "2 pipes, 1 data source: 1 file cannot be used; 1 error" in printed
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "none")])
     assert done.exit_code == 1
