@@ -225,10 +225,10 @@ class Writer:
         return bool(found)
 
     def _insert(self, connection: Connection, batches: list[_Batch]) -> None:
-        by_source: dict[str, list[_Batch]] = {}
+        by_source: dict[int, list[_Batch]] = {}
         for batch in batches:
-            assert batch.source is not None
-            by_source.setdefault(batch.source.name, []).append(batch)
+            # Not by name: around a reload two definitions of one data source meet here, and rows are read by their own.
+            by_source.setdefault(id(batch.source), []).append(batch)
         for same in by_source.values():
             source = same[0].source
             assert source is not None
