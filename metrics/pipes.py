@@ -43,7 +43,9 @@ Request = Mapping[str, object]
 Known = Callable[[str], bool]
 """Whether the caller has the answer of this version."""
 
-_VOLATILE = re.compile(r"\b(now|today|yesterday|rand|generate|utc|current|uuid|random|canonicalRand)\w*", re.IGNORECASE)
+_VOLATILE = re.compile(
+    r"\b((now|today|yesterday|rand|canonicalRand|generate|fuzz|utc|current)\w*\s*\(|current_(date|time))", re.IGNORECASE
+)
 """Functions whose value is another each time."""
 
 

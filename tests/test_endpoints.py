@@ -147,6 +147,12 @@ def test_an_empty_store_answers(perch: Perch) -> None:
         assert len(perch.pipe(name)) == (1 if name in ("llm_totals", "ingest_health") else 0)
 
 
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_every_endpoint_but_that_of_the_last_hour_has_an_etag(small: Perch, name: str) -> None:
+    answer = small.get(f"/v0/pipes/{name}.json")
+    assert ("ETag" in answer.headers) == (name != "ingest_health")
+
+
 # filters
 
 

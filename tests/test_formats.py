@@ -322,7 +322,13 @@ def test_an_etag_is_no_way_around_the_token(things: Perch) -> None:
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/v0/pipes/latest.json", "/v0/sql?q=SELECT today()"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v0/pipes/latest.json", "/v0/sql?q=SELECT today()", "/v0/sql?q=SELECT NOW ()", "/v0/sql?q=SELECT now64(3)",
+        "/v0/pipes/listed.json?q=SELECT yesterday() FROM _",
+    ],
+)  # fmt: skip
 def test_what_the_clock_changes_has_no_etag(things: Perch, path: str) -> None:
     answer = things.get(path)
     assert answer.status_code == 200

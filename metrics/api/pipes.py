@@ -11,6 +11,7 @@ from metrics.api.auth import perch, require, token
 from metrics.api.descriptions import describe_pipe
 from metrics.api.parameters import parameters, sent_sql
 from metrics.formats import find_format, split_format
+from metrics.openapi import document
 
 blueprint = Blueprint("pipes", __name__)
 
@@ -38,6 +39,15 @@ def pipe_file(name: str) -> Response:
     """The text of its file."""
     require("PIPES:READ", name)
     return datafile(perch().endpoints.find(name).pipe.text)
+
+
+@blueprint.get("/v0/pipes/openapi.json")
+def openapi() -> Response:
+    """The endpoints that the token may read, as an OpenAPI document."""
+    seen = token()
+    pipes = perch().endpoints.all()
+    readable = [item for item in pipes if item.pipe.kind == "endpoint" and seen.may("PIPES:READ", item.pipe.name)]
+    return jsonify(document(readable, request.host_url.rstrip("/")))
 
 
 @blueprint.get("/examples/query.http")

@@ -108,7 +108,10 @@ def api(filters: Filters) -> None:
     """The address and the command that give the Overview's figures. The token is a variable, never a value."""
     url = load_settings().url
     query = urlencode(filters.period(), doseq=True)
-    st.caption(f"API: `{url}` · every endpoint: `GET {url}/v0/pipes` · as `.json`, `.csv`, `.ndjson`, `.parquet`")
+    st.caption(
+        f"API: `{url}` · every endpoint: `GET {url}/v0/pipes` · as `.json`, `.csv`, `.ndjson`, `.parquet` · "
+        f"[try them in a page]({url}/docs)"
+    )
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" \\\n     '{url}/v0/pipes/llm_totals.json?{query}'",
         language="bash",
