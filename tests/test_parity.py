@@ -48,6 +48,10 @@ BOUND = [
     ("SELECT toDate(event_time, {p0:String}) AS d, count() AS c FROM events GROUP BY d ORDER BY d",
      {"p0": "Asia/Tokyo"}),
     ("SELECT quantile(0.5)(delta) AS q FROM events WHERE delta > {p0:Int64}", {"p0": -5}),
+    (("SELECT quantile({p0:Float64})(delta) AS q, quantiles(0.5, {p0:Float32})(delta) AS qs, quantile(0.5)(delta) AS m,"
+     " quantileExact({p0:Float64})(delta) AS e, quantileTDigestIf({p0:Float64})(delta, stream) AS t FROM events"),
+     {"p0": 0.75}),
+    ("SELECT length(topK({p0:UInt8})(model)) AS k, groupArraySorted({p0:UInt8})(delta) AS a FROM events", {"p0": 2}),
     ("SELECT now() - INTERVAL {p0:Int32} DAY < now() AS before", {"p0": 3}),
     ("SELECT model, count() AS c FROM events GROUP BY model HAVING c >= {p0:UInt8} ORDER BY c DESC, model",
      {"p0": 5}),

@@ -331,6 +331,8 @@ CREATE OR REPLACE MACRO ch_json_length(s, path) AS
          WHEN json_type(ch_json(s), path) = 'OBJECT' THEN CAST(len(json_keys(ch_json(s), path)) AS UBIGINT)
          ELSE CAST(0 AS UBIGINT) END;
 
+-- A level that is a parameter: one that is none becomes 2, which DuckDB refuses; a level below 0 counts down there.
+CREATE OR REPLACE MACRO ch_level(p) AS CASE WHEN p BETWEEN 0 AND 1 THEN p ELSE 2e0 END;
 -- Quantiles of sorted lists: the element at a place counted from 0, and the places that each family of quantiles picks.
 CREATE OR REPLACE MACRO ch_at(sorted, place) AS
     list_extract(sorted, least(greatest(CAST(place AS BIGINT), 0), len(sorted) - 1) + 1);

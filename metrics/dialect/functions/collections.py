@@ -12,14 +12,16 @@ from metrics.dialect.types import Type, array, not_nullable
 from metrics.dialect.values import Value, cast, let
 
 
-def _size(call: Call, position: int = 0) -> int | None:
-    """A parameter that says how many; None where it is not given."""
+def _size(call: Call, position: int = 0) -> str:
+    """A parameter that says how many, as SQL; "" where it is not given."""
     if position >= len(call.params):
-        return None
-    size = call.params[position].literal
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise NoRule(f"{call.name} expects a literal size of 1 or more, found {call.params[position].name}")
-    return size
+        return ""
+    param = call.params[position]
+    if param.constant and not param.is_literal and param.type.is_integer:
+        return cast(param, INT64)
+    if isinstance(param.literal, bool) or not isinstance(param.literal, int) or param.literal < 1:
+        raise NoRule(f"{call.name} expects a size of 1 or more, found {param.name}")
+    return str(param.literal)
 
 
 def _known(call: Call) -> tuple[str, Type]:
@@ -67,7 +69,7 @@ def collect_at(call: Call) -> Value:
     size = _size(call, 1)
     pairs = call.known().values(f"{{'v': {call[0].number}, 'i': CAST({call[1].number} AS BIGINT)}}")
     other = cast(call.params[0], element) if call.params else default_sql(element)
-    length = str(size) if size else "coalesce(list_max(list_transform(ch_v, lambda p: p.i)), -1) + 1"
+    length = size or "coalesce(list_max(list_transform(ch_v, lambda p: p.i)), -1) + 1"
     at = "list_extract(list_filter(ch_v, lambda p: p.i = i), 1).v"
     return _array(let(pairs, "ch_v", f"list_transform(range({length}), lambda i: coalesce({at}, {other}))"), element)
 
@@ -79,7 +81,7 @@ def moving(call: Call) -> Value:
     if not element.is_number or element.is_decimal:
         raise NoRule(f"{call.name} of {element} needs the ClickHouse engine")
     size = _size(call)
-    start = f"greatest(i - {size - 1}, 1)" if size else "1"
+    start = f"greatest(i - {size} + 1, 1)" if size else "1"
     summed = f"list_sum(list_slice(ch_v, {start}, i))"
     if call.name.endswith("Avg"):
         part = f"CAST({summed} AS DOUBLE) / {size or 'len(ch_v)'}"

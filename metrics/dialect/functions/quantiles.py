@@ -15,7 +15,7 @@ from metrics.dialect.table import Call, aggregate
 from metrics.dialect.types import Type, array, decimal
 from metrics.dialect.values import Value, cast, let
 
-_At = Callable[[str, float], str]
+_At = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Family:
 
 
 def _macro(name: str) -> _At:
-    return lambda values, level: f"{name}({values}, CAST({level!r} AS DOUBLE))"
+    return lambda values, level: f"{name}({values}, {level})"
 
 
 _FAMILIES: Final = {
@@ -53,16 +53,23 @@ _FAMILIES: Final = {
 }
 
 
-def _level(call: Call, value: Value) -> float:
+def _level(call: Call, value: Value) -> str:
+    """A level as SQL: a literal, or a parameter of the query, which DuckDB checks when it is bound."""
+    if value.constant and not value.is_literal and value.type.is_number:
+        return f"ch_level({cast(value, FLOAT64)})"
     level = value.literal
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level <= 1:
-        raise NoRule(f"{call.name} expects a literal level from 0 to 1")
+        raise NoRule(f"{call.name} expects a level from 0 to 1, found {value.name}")
     if call.name.endswith("ExactExclusive") and not 0 < level < 1:
-        raise NoRule(f"{call.name} expects a literal level between 0 and 1")
-    return float(level)
+        raise NoRule(f"{call.name} expects a level between 0 and 1, found {value.name}")
+    return _written(float(level))
 
 
-def _levels(call: Call, family: _Family) -> list[float]:
+def _written(level: float) -> str:
+    return f"CAST({level!r} AS DOUBLE)"
+
+
+def _levels(call: Call, family: _Family) -> list[str]:
     if len(call.params) < family.leading or not all(each.is_literal for each in call.params[: family.leading]):
         raise NoRule(f"{call.name} expects an accuracy as its first parameter")
     return [_level(call, param) for param in call.params[family.leading :]]
@@ -105,15 +112,16 @@ def _listed(call: Call, family: _Family) -> str:
     return f"list_sort(list_filter({_kept(call).values(pair)}, lambda p: p.w > 0))"
 
 
-def _native(call: Call, name: str, value: Value, levels: Sequence[float]) -> list[str]:
+def _native(call: Call, name: str, value: Value, levels: Sequence[str]) -> list[str]:
     """Quantiles by an aggregate of DuckDB; all over the same argument are taken from one list, computed once."""
     bare = value.type.bare
     argument = value.number if bare.is_decimal or value.type.is_date or value.type.is_time else cast(value, FLOAT64)
     known = call.where(f"NOT isnan({call[0].number})") if call[0].type.is_float else call  # NULL is passed over
-    if len(levels) == 1 and levels[0] not in call.levels:
-        return [known.over(name, argument, repr(levels[0]))]
-    listed = sorted({*call.levels, *levels})
-    sql = known.over(name, argument, f"[{', '.join(map(repr, listed))}]")
+    shared = list(map(_written, call.levels))
+    if len(levels) == 1 and levels[0] not in shared:
+        return [known.over(name, argument, levels[0])]
+    listed = list(dict.fromkeys([*shared, *levels]))
+    sql = known.over(name, argument, f"[{', '.join(listed)}]")
     return [f"list_extract({sql}, {listed.index(level) + 1})" for level in levels]
 
 
@@ -133,7 +141,7 @@ def _empty(type_: Type, family: _Family) -> str | None:
 
 def _one(call: Call, suffix: str) -> Value:
     family = _FAMILIES[suffix]
-    levels = _levels(call, family) or [0.5]
+    levels = _levels(call, family) or [_written(0.5)]
     if len(levels) != 1:
         raise NoRule(f"{call.name} expects 1 level, found {len(levels)}")
     value, type_ = _argument(call, family)
