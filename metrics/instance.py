@@ -71,9 +71,19 @@ class Perch:
         """
         workspace = load_workspace(self.settings.project)
         read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
-        self.writer.run(lambda connection: _bring_up(connection, workspace))
+        earlier = self.writer.sources
+        try:
+            self.writer.run(lambda connection: self._take_over(connection, workspace))
+        except BaseException:  # it may have failed after that, in its commit
+            self.writer.sources = earlier
+            raise
         self.tokens.read()
         self.definitions = read
+
+    def _take_over(self, connection: Connection, workspace: Workspace) -> None:
+        """Between two groups of rows: those that wait were checked by the earlier definitions, and get new DEFAULTs."""
+        _bring_up(connection, workspace)
+        self.writer.sources = workspace.sources
 
 
 @contextlib.contextmanager

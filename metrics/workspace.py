@@ -19,7 +19,7 @@ from metrics.datafiles import Column, DataSource, Pipe, load_folder
 from metrics.dialect import MACROS, compile_expression
 from metrics.errors import DefinitionError, NotFound, StartError
 from metrics.store import Connection, quoted
-from metrics.validation import QUARANTINE_EXTRA, Rows, Validator
+from metrics.validation import QUARANTINE_EXTRA, Validator
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -84,9 +84,8 @@ class Source:
         """The column of row ids that `TAGS "unique_key=..."` declares; "" without one."""
         return self.definition.tags.get("unique_key", "")
 
-    def table(self, rows: Rows) -> pa.Table:
-        """The good rows as one Arrow table, with every column that a DEFAULT looks at."""
-        table = self.validator.table(rows)
+    def completed(self, table: pa.Table) -> pa.Table:
+        """A table of good rows with every column that a DEFAULT looks at."""
         for name, kind in self._looked_at:
             if name not in table.column_names:
                 table = table.append_column(name, pa.nulls(len(table), parse_type(kind).arrow))

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -84,12 +84,17 @@ class Writer:
         self._changed = threading.Condition()
         self._stopping = False
         self._seq = store.last_seq()
+        self.sources: Mapping[str, Source] = {}  # those of a reload: set by the task that brings the store up to them
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     @property
     def seq(self) -> int:
         """The number of the last group commit."""
         return self._seq
+
+    def current(self, source: Source) -> Source:
+        """The definition that a data source's rows are written by: the one in force, whichever they were checked by."""
+        return self.sources.get(source.name, source)
 
     def start(self) -> None:
         """Begin to write."""
@@ -217,8 +222,9 @@ class Writer:
     def _set_misfits_aside(self, item: _Batch) -> bool:
         source, found = item.source, dict[int, list[str]]()
         assert source is not None
-        batch = source.table(item.checked)
-        for name, sql in source.computed(frozenset(batch.column_names)):
+        current = self.current(source)
+        batch = current.completed(source.validator.table(item.checked))
+        for name, sql in current.computed(frozenset(batch.column_names)):
             for row in self._store.misfits(batch, sql):
                 found.setdefault(row, []).append(name)
         source.validator.set_aside(item.checked, found)
@@ -261,13 +267,14 @@ class Writer:
         rows = merged(parts)
         if not rows.good:
             return [0] * len(parts)
-        batch = source.table(rows)
-        repeated = duplicates(connection, source, batch)
+        current = self.current(source)
+        batch = current.completed(source.validator.table(rows))
+        repeated = duplicates(connection, current, batch)
         if repeated.any():
-            _refuse_misfits(connection, source, batch.filter(pa.array(repeated)))
+            _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
-        batch = source.sorted(batch)  # DuckDB finds it by this name
-        connection.execute(source.insert(batch), {"seq": self._seq})
+        batch = current.sorted(batch)  # DuckDB finds it by this name
+        connection.execute(current.insert(batch), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
 

@@ -18,6 +18,7 @@ from tests.conftest import ADMIN_TOKEN, ROOT, Perch, free_port
 from tests.test_commands import environment
 
 SOURCE = "SCHEMA >\n    `at` DateTime `json:$.at`,\n    `n` UInt32 `json:$.n`\nENGINE_SORTING_KEY at\n"
+NOTHING = b'{"at": "2026-01-02 03:04:05", "n": 0}'
 WITHIN = 30.0  # seconds until a save that is never served fails a test
 
 
@@ -55,7 +56,7 @@ def dev(settings: Settings, tmp_path: Path) -> Iterator[Dev]:
     project, told = tmp_path / "project", tmp_path / "told.txt"
     project.mkdir()
     (project / "events.datasource").write_text(SOURCE)
-    (project / "answers.pipe").write_text(pipe("SELECT count() AS n FROM events"))
+    (project / "answers.pipe").write_text(pipe("SELECT sum(n) AS n FROM events"))
     env = environment(settings, PERCH_PROJECT=str(project), PERCH_DASHBOARD_PORT=str(free_port()), PYTHONUNBUFFERED="1")
     with told.open("w") as errors:
         process = subprocess.Popen(
@@ -75,9 +76,10 @@ def dev(settings: Settings, tmp_path: Path) -> Iterator[Dev]:
 
 @dataclass
 class Caller:
-    """Calls one endpoint again and again from a thread of its own, and keeps what came."""
+    """Calls one URL again and again from a thread of its own, by POST if there is a body, and keeps what came."""
 
     url: str
+    body: bytes = b""
     statuses: set[int] = field(default_factory=set)
     calls: int = 0
 
@@ -94,21 +96,23 @@ class Caller:
     def _call(self) -> None:
         with requests.Session() as session:
             while not self._stop.is_set():
-                answer = session.get(self.url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=60)
+                headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+                answer = session.request("POST" if self.body else "GET", self.url, headers=headers, data=self.body)
                 self.statuses.add(answer.status_code)
                 self.calls += 1
 
 
 def test_what_is_saved_is_served(dev: Dev) -> None:
     assert dev.rows("answers") == [{"n": 0}]
-    with Caller(f"{dev.perch.url}/v0/pipes/answers.json") as caller:
-        dev.save("answers.pipe", pipe("SELECT count() AS n, 'new' AS word FROM events"))
+    events = f"{dev.perch.url}/v0/events?name=events&wait=true"
+    with Caller(f"{dev.perch.url}/v0/pipes/answers.json") as caller, Caller(events, NOTHING) as poster:
+        dev.save("answers.pipe", pipe("SELECT sum(n) AS n, 'new' AS word FROM events"))
         dev.until(lambda: dev.rows("answers") == [{"n": 0, "word": "new"}])
 
-        dev.save("answers.pipe", pipe("SELECT count() AS n, nope AS word FROM events"))
+        dev.save("answers.pipe", pipe("SELECT sum(n) AS n, nope AS word FROM events"))
         dev.until(lambda: "Not reloaded" in dev.told.read_text())
-        assert "answers.pipe:3:26: error: there is no column nope" in dev.told.read_text()
-        assert f"\n    {' ' * 25}^" in dev.told.read_text()
+        assert "answers.pipe:3:25: error: there is no column nope" in dev.told.read_text()
+        assert f"\n    {' ' * 24}^" in dev.told.read_text()
         assert dev.rows("answers") == [{"n": 0, "word": "new"}]
 
         dev.save("answers.pipe", pipe("SELECT sum(n) AS n, 'good' AS word FROM events"))
@@ -120,13 +124,16 @@ def test_what_is_saved_is_served(dev: Dev) -> None:
             posted = dev.perch.post_events(source, {"at": "2026-01-02 03:04:05", "n": 7})
             assert posted.json()["successful_rows"] == 1
         assert dev.rows("answers") == [{"n": 7, "word": "good"}]
-        assert dev.perch.sql("SELECT more FROM events") == [{"more": "none"}]
 
         (dev.project / "seconds.pipe").unlink()
         dev.until(lambda: dev.rows("seconds") == 404)
 
         dev.save("events.datasource", SOURCE.replace("UInt32", "UInt64"))
         dev.until(lambda: "column n is UInt32 in the store and UInt64 in the file" in dev.told.read_text())
+        counted = "SELECT count() AS n FROM events WHERE more = 'none'"
     assert caller.calls
-    assert caller.statuses == {200}
+    assert poster.calls
+    assert caller.statuses == poster.statuses == {200}
+    # every row that was acknowledged is there, and has the DEFAULT, whichever definition it was checked by
+    assert dev.perch.sql(counted) == [{"n": poster.calls + 1}]
     assert ADMIN_TOKEN not in dev.told.read_text()
