@@ -44,6 +44,8 @@ _RENAMED: Final = {"trim": "trimBoth", "ltrim": "trimLeft", "rtrim": "trimRight"
 class Subqueries(Protocol):
     """What expressions ask of the compiler of queries."""
 
+    use_nulls: bool
+
     parameters: bool
 
     def subquery(self, query: exp.Expr, scope: Scope) -> Relation: ...

@@ -5,7 +5,7 @@ Where a row is the sum over a key, the key has the default of its type as in Cli
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from sqlglot import exp
@@ -14,6 +14,7 @@ from metrics.dialect.combinators import is_aggregate
 from metrics.dialect.expressions import Expressions
 from metrics.dialect.rules import NoRule, default_sql
 from metrics.dialect.scope import Scope
+from metrics.errors import DefinitionError
 
 _SETS: Final = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE"}
 
@@ -27,6 +28,7 @@ class Grouping:
         self.expressions = expressions
         self.scope = expressions.scope
         self.positional = positional
+        self.found: list[str] = []  # the SQL of every key
         self.keys: dict[str, str] = {}  # the SQL of each key -> what stands for it where its rows are summed
 
     def sql(self) -> str:
@@ -42,7 +44,11 @@ class Grouping:
         return f"GROUP BY {written}"
 
     def plain(self) -> str:
-        keys = list(self.clause.expressions)
+        keys = [
+            key
+            for each in self.clause.expressions
+            for key in (each.expressions if isinstance(each, exp.Tuple) else [each])
+        ]
         if self.clause.args.get("all"):
             keys = [
                 item
@@ -52,7 +58,8 @@ class Grouping:
         return ", ".join(dict.fromkeys(self.key(each) for each in keys)) or "()"
 
     def key(self, node: exp.Expr) -> str:
-        return self.expressions.value(self.positional(node)).number
+        self.found.append(self.expressions.value(self.positional(node)).number)
+        return self.found[-1]
 
     def sets(self) -> str:
         """`k WITH ROLLUP`, `ROLLUP(k)`, `GROUPING SETS ((k), ())` and so on; "" for keys alone."""
@@ -71,6 +78,7 @@ class Grouping:
 
     def summed(self, node: exp.Expr) -> str:
         value = self.expressions.value(self.positional(node))
+        self.found.append(value.number)
         default = default_sql(value.type)
         self.keys[value.number] = f"CASE WHEN GROUPING({value.number}) = 0 THEN {value.number} ELSE {default} END"
         return value.number
@@ -98,3 +106,47 @@ def _within_window(node: exp.Expr) -> list[exp.Expr]:
     arguments = [*inner.expressions, *(inner.args.get("params") or [])]
     order = node.args["order"].expressions if node.args.get("order") is not None else []
     return [*arguments, *(node.args.get("partition_by") or []), *order]
+
+
+class Grouped:
+    """What a SELECT with groups may name outside of aggregates: its keys, and nothing else of its rows."""
+
+    def __init__(self, keys: Iterable[str], expressions: Expressions) -> None:
+        self.keys = frozenset(keys)
+        self.expressions = expressions
+        self.scope = expressions.scope
+
+    def stray(self, node: exp.Expr, seen: frozenset[str] = frozenset()) -> exp.Expr | None:
+        """The first column that is in no key and in no aggregate; None where all is well."""
+        if isinstance(node, (exp.Query, exp.Star)) or self.is_aggregate(node) or self.is_key(node):
+            return None
+        if isinstance(node, exp.Column):
+            alias = None if node.table or node.name in seen else self.scope.alias(node.name)
+            if alias is not None:
+                return self.stray(alias, seen | {node.name})
+            source = self.scope.column(node.name, node.table)
+            return node if source is not None and node.name not in seen else None
+        if isinstance(node, exp.Lambda):
+            return self.stray(node.this, seen | {name.name for name in node.expressions})
+        parts = _within_window(node) if isinstance(node, exp.Window) else node.iter_expressions()
+        found = (self.stray(each, seen) for each in parts)
+        return next((each for each in found if each is not None), None)
+
+    def is_aggregate(self, node: exp.Expr) -> bool:
+        parametric = isinstance(
+            node, (exp.ParameterizedAgg, exp.CombinedAggFunc, exp.CombinedParameterizedAgg, exp.Filter)
+        )
+        if parametric or not isinstance(node, (exp.AnonymousAggFunc, exp.Anonymous)):
+            return parametric
+        return is_aggregate(str(node.this)) or str(node.this).lower() == "grouping"
+
+    def is_key(self, node: exp.Expr) -> bool:
+        """Whether an expression compiles to a key's SQL."""
+        if not isinstance(node, (exp.Column, exp.Func, exp.Binary, exp.Unary, exp.Cast, exp.Case, exp.Paren, exp.In)):
+            return False
+        if node.find(exp.Query, exp.Lambda, exp.Window) is not None or any(map(self.is_aggregate, node.walk())):
+            return False
+        try:
+            return self.expressions.rows_of_group([node])[0].number in self.keys
+        except DefinitionError:  # such as a lambda's variable or grouping(), which are no keys
+            return False

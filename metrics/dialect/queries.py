@@ -11,7 +11,7 @@ from sqlglot import exp
 from metrics.dialect.expressions import Expressions, quantile_levels
 from metrics.dialect.fill import Fill, read_fill
 from metrics.dialect.functions import zones
-from metrics.dialect.grouping import Grouping, has_aggregate
+from metrics.dialect.grouping import Grouped, Grouping, has_aggregate
 from metrics.dialect.parsing import place_of
 from metrics.dialect.rules import NoRule, duck_type, quoted, supertype
 from metrics.dialect.scope import Relation, Scope
@@ -41,7 +41,16 @@ _REFUSED: Final = {
 }
 # Settings that change how a query runs and never what it answers.
 _HARMLESS_SETTINGS: Final = frozenset(
-    ("max_threads", "max_execution_time", "max_memory_usage", "max_block_size", "optimize_read_in_order")
+    (
+        *("max_threads", "max_execution_time", "max_memory_usage", "max_block_size", "max_insert_threads", "priority"),
+        *("optimize_read_in_order", "optimize_aggregation_in_order", "optimize_move_to_prewhere", "join_algorithm"),
+        *(
+            "max_bytes_before_external_group_by",
+            "max_bytes_before_external_sort",
+            "use_uncompressed_cache",
+            "log_queries",
+        ),
+    )
 )
 
 
@@ -82,6 +91,7 @@ class Queries:
         self.used: set[str] = set()
         self.aliases = 0
         self.subqueries = 0
+        self.use_nulls = False
         self.expressions = 0
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError:
@@ -102,7 +112,25 @@ class Queries:
         return sql
 
     def query(self, node: exp.Expr, parent: Scope | None, outermost: bool = False) -> Output:
-        """Compile a SELECT, a UNION or one of them in parentheses."""
+        """Compile a SELECT, a UNION or one of them in parentheses, under its SETTINGS."""
+        before, self.use_nulls = self.use_nulls, self.settings(node)
+        try:
+            return self.compiled(node, parent, outermost)
+        finally:
+            self.use_nulls = before
+
+    def settings(self, node: exp.Expr) -> bool:
+        """Whether a row that a JOIN does not find is NULL here; no other setting changes what a query answers."""
+        nulls = self.use_nulls
+        for setting in node.args.get("settings") or []:
+            name = setting.this.name if setting.this is not None else ""
+            if name == "join_use_nulls" and setting.expression.name in ("0", "1"):
+                nulls = setting.expression.name == "1"
+            elif name not in _HARMLESS_SETTINGS:
+                raise self.refuse(f"SETTINGS {name} needs the ClickHouse engine", node)
+        return nulls
+
+    def compiled(self, node: exp.Expr, parent: Scope | None, outermost: bool) -> Output:
         if isinstance(node, exp.Subquery):
             return self.parenthesised(node, parent, outermost)
         if isinstance(node, exp.SetOperation):
@@ -203,9 +231,10 @@ class Queries:
         scope.windows = {window.this.name: window for window in node.args.get("windows") or []}
         expressions = Expressions(scope, self)
         source += self.array_joins(node, scope, expressions, bool(source))
-        group = self.group(node, expressions)
+        group, keys = self.group(node, expressions)
         items = self.items(node, expressions)
         self.check_names(items, node)
+        self.check_grouped(node, keys, expressions)
         fill = self.fill(node, items, expressions)
         shown = [self.shown(value, outermost and fill is None, node) for value in items]
         parts = [f"SELECT {'DISTINCT ' if self.is_distinct(node) else ''}"]
@@ -235,10 +264,6 @@ class Queries:
         for key, word in _REFUSED.items():
             if node.args.get(key):
                 raise self.refuse(f"{word} needs the ClickHouse engine", node)
-        for setting in node.args.get("settings") or []:
-            name = setting.this.name if setting.this is not None else ""
-            if name not in _HARMLESS_SETTINGS:
-                raise self.refuse(f"SETTINGS {name} needs the ClickHouse engine", node)
 
     def check_names(self, items: Sequence[Value], node: exp.Expr) -> None:
         seen: set[str] = set()
@@ -369,13 +394,30 @@ class Queries:
         except NoRule as error:
             raise self.refuse(str(error), node) from None
 
-    def group(self, node: exp.Select, expressions: Expressions) -> str:
+    def group(self, node: exp.Select, expressions: Expressions) -> tuple[str, list[str]]:
+        """The clause, and the SQL of its keys."""
         if node.args.get("group") is None:
-            return ""
+            return "", []
+        grouping = Grouping(node, expressions, lambda key: self.positional(key, node))
         try:
-            return Grouping(node, expressions, lambda key: self.positional(key, node)).sql()
+            return grouping.sql(), grouping.found
         except NoRule as error:
             raise self.refuse(str(error), node.args["group"]) from None
+
+    def check_grouped(self, node: exp.Select, keys: Sequence[str], expressions: Expressions) -> None:
+        """Refuse what has one value for each row where rows are grouped."""
+        having, order = node.args.get("having"), node.args.get("order")
+        sorted_by = [each.this for each in order.expressions] if order is not None else []
+        parts = [*node.expressions, *(each for each in sorted_by if each.name.upper() != "ALL")]
+        parts += [having.this] if having is not None else []
+        if node.args.get("group") is None and not any(has_aggregate(each, expressions.scope) for each in parts):
+            return
+        grouped = Grouped(keys, expressions)
+        for part in parts:
+            stray = grouped.stray(part)
+            if stray is not None:
+                name = stray.sql("clickhouse")
+                raise self.refuse(f"the column {name} is neither a key of GROUP BY nor in an aggregate function", stray)
 
     def filters(self, node: exp.Select, expressions: Expressions, group: str) -> list[str]:
         parts = []

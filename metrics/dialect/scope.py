@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from metrics.dialect.rules import default_sql, duck_type, quoted
-from metrics.dialect.types import Type
+from metrics.dialect.types import Type, nullable
 from metrics.dialect.values import Value
 
 
@@ -28,6 +28,7 @@ class Source:
     columns: Mapping[str, Type]
     defaults: bool = False
     absent: bool = False  # the side of an ANTI JOIN that never has a row: all of its columns are defaults
+    nulls: bool = False  # under join_use_nulls = 1 a row that is not found is NULL and not defaults
     widened: dict[str, Type] = field(default_factory=dict)  # of the keys of USING, whose sides have one type
 
     def raw(self, name: str) -> str:
@@ -37,6 +38,8 @@ class Source:
     def value(self, name: str) -> Value:
         """The column as an expression; a row that the JOIN did not find has the type's default, not NULL."""
         type_ = self.widened.get(name, self.columns[name])
+        if self.nulls and (self.defaults or self.absent):
+            type_ = nullable(type_)
         if self.absent:
             return Value(default_sql(type_), type_, name)
         if type_ == self.columns[name] and (not self.defaults or type_.nullable):
@@ -53,8 +56,11 @@ class Key:
     sql: str
     type: Type
     defaults: bool = False
+    nulls: bool = False
 
     def value(self, name: str) -> Value:
+        if self.nulls and self.defaults:
+            return Value(self.sql, nullable(self.type), name)
         if self.defaults and not self.type.nullable:
             return Value(f"coalesce({self.sql}, {default_sql(self.type)})", self.type, name)
         return Value(self.sql, self.type, name)

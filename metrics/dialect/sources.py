@@ -16,7 +16,7 @@ from metrics.dialect.expressions import Expressions, Subqueries, flat
 from metrics.dialect.functions import convert
 from metrics.dialect.rules import UINT8, UINT64, NoRule, default_sql, duck_type, quoted, supertype
 from metrics.dialect.scope import Key, Relation, Scope, Source
-from metrics.dialect.types import Type, TypeTextError, parse_type
+from metrics.dialect.types import Type, TypeTextError, nullable, parse_type
 from metrics.dialect.values import Value, cast
 
 _DIRECTIONS: Final = ("LEFT", "RIGHT", "FULL")
@@ -85,7 +85,7 @@ class Sources:
             raise self.queries.refuse(f"{word} in FROM needs the ClickHouse engine", node)
         if alias is not None and alias.args.get("columns"):
             relation = self.queries.renamed(relation, [each.name for each in alias.args["columns"]], node)
-        return relation, Source(name, dict(relation.columns))
+        return relation, Source(name, dict(relation.columns), nulls=self.queries.use_nulls)
 
     def check_subquery(self, node: exp.Subquery) -> None:
         extra = [key for key, value in node.args.items() if value and key not in ("this", "alias")]
@@ -292,7 +292,7 @@ class Sources:
                 ):
                     source.widened[name] = common
             whole = {"RIGHT": theirs, "FULL": f"coalesce({ours}, {theirs})"}.get(direction, ours)
-            merged[name] = Key(whole, common)
+            merged[name] = self.merged(whole, common, direction)
         if direction in ("RIGHT", "FULL"):
             self.keys_may_be_absent(merged)
         self.scope.keys = merged | {name: key for name, key in self.scope.keys.items() if name not in merged}
@@ -300,9 +300,14 @@ class Sources:
                  for pair, (ours, theirs) in enumerate(sides)]  # fmt: skip
         return Condition(" AND ".join(equal), tuple(each for each, _ in sides), tuple(each for _, each in sides))
 
+    def merged(self, sql: str, type_: Type, direction: str) -> Key:
+        """The key of a USING; under join_use_nulls that of a FULL JOIN is Nullable, though it has a value."""
+        nulls = self.queries.use_nulls
+        return Key(sql, nullable(type_) if nulls and direction == "FULL" else type_, nulls=nulls)
+
     def left_key(self, name: str, left: Sequence[Source]) -> Key:
         source = next(source for source in left if name in source.columns)
-        return Key(source.raw(name), source.columns[name], source.defaults)
+        return Key(source.raw(name), source.columns[name], source.defaults, source.nulls)
 
     def keys_may_be_absent(self, merged: object) -> None:
         """After a RIGHT or FULL JOIN the keys of the USING clauses before it may have no row."""

@@ -243,3 +243,29 @@ SELECT p.model, q.model FROM prices AS p LEFT ANTI JOIN events AS q ON p.model =
 SELECT a.t, b.v FROM (SELECT 1 AS k, toDateTime('2025-01-01 00:00:00') + number * 600 AS t FROM numbers(4)) AS a
     ASOF LEFT JOIN (SELECT 1 AS k, toDateTime('2025-01-01 00:05:00') + number * 900 AS t, number + 1 AS v FROM
     numbers(2)) AS b ON a.k = b.k AND b.t <= a.t ORDER BY a.t;
+
+SELECT p.model, e.provider, e.delta, e.tags, e.user, e.day FROM prices p LEFT JOIN events e ON p.model = e.model AND
+    e.delta > 17 ORDER BY p.rank SETTINGS join_use_nulls = 1;
+
+SELECT model, rank, delta FROM prices FULL JOIN (SELECT model, delta FROM events WHERE delta > 15) AS e USING
+    (model) ORDER BY rank, delta SETTINGS join_use_nulls = 1;
+
+SELECT model, rank, delta FROM prices LEFT JOIN (SELECT model, delta FROM events WHERE delta > 15) AS e USING
+    (model) ORDER BY rank, delta SETTINGS join_use_nulls = 1;
+
+SELECT e.delta, p.rank, p.model FROM events e LEFT ANTI JOIN prices p ON p.model = e.model ORDER BY delta LIMIT 1
+    SETTINGS join_use_nulls = 1;
+
+SELECT e.delta, p.rank, p.model FROM events e ANY LEFT JOIN prices p ON p.model = e.model ORDER BY delta LIMIT 1
+    SETTINGS join_use_nulls = 1;
+
+SELECT * FROM (SELECT p.rank, e.delta FROM prices p LEFT JOIN events e ON p.model = e.model AND e.delta > 17) ORDER
+    BY rank SETTINGS join_use_nulls = 1;
+
+SELECT * FROM (SELECT p.rank, e.delta FROM prices p LEFT JOIN events e ON p.model = e.model AND e.delta > 17
+    SETTINGS join_use_nulls = 1) ORDER BY rank;
+
+SELECT a.k, b.k, c.k FROM (SELECT 1 AS k) a LEFT JOIN (SELECT 2 AS k) b ON a.k = b.k LEFT JOIN (SELECT 0 AS k) c ON
+    b.k = c.k SETTINGS join_use_nulls = 1;
+
+SELECT 1 AS a UNION ALL SELECT 2 SETTINGS max_threads = 1;
