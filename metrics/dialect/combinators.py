@@ -13,7 +13,7 @@ from typing import Final
 from metrics.dialect import states
 from metrics.dialect.rules import UINT64, NoRule, default_sql
 from metrics.dialect.table import Call, Function, build, find
-from metrics.dialect.types import Type, array, nullable
+from metrics.dialect.types import Type, array, not_nullable, nullable
 from metrics.dialect.values import Value, let
 
 _SUFFIXES: Final = (
@@ -79,19 +79,38 @@ def _distinct(function: Function, call: Call, inner: Sequence[str]) -> Value:
 
 def _or_null(function: Function, call: Call, inner: Sequence[str]) -> Value:
     value = combined(function, replace(call, or_null=True), inner)
-    if value.type == UINT64 and "If" in inner:  # a count of rows that are there but do not match is 0
+    if _counts(function) and "If" in inner:  # a count of rows that are there but do not match is 0
         return Value(f"CASE WHEN {call.rows()} > 0 THEN {value.sql} END", nullable(UINT64))
-    if value.type == UINT64:
+    if _counts(function):
         return Value(f"nullif({value.sql}, 0)", nullable(UINT64))
+    if not value.type.nullable and not value.type.is_array:
+        return Value(f"CASE WHEN {call.known().rows()} > 0 THEN {value.sql} END", nullable(value.type))
     return replace(value, type=nullable(value.type))
 
 
+def _counts(function: Function) -> bool:
+    """Whether it counts rows or values: no rows are 0."""
+    return "count" in function.names or "uniq" in function.names
+
+
 def _or_default(function: Function, call: Call, inner: Sequence[str]) -> Value:
+    if inner and inner[-1] == "If":
+        return _if_or_default(function, call, inner)
     plain = combined(function, call, inner)
-    if plain.type.nullable or plain.type == UINT64:
+    if plain.type.nullable or _counts(function):
         return plain
     value = combined(function, replace(call, or_null=True), inner)
     return Value(f"coalesce({value.sql}, {default_sql(plain.type)})", plain.type)
+
+
+def _if_or_default(function: Function, call: Call, inner: Sequence[str]) -> Value:
+    """`avgIfOrDefault`: where there are rows but none matches, what the aggregate itself gives for no rows."""
+    known = replace(call, args=call.args[:-1]).known()
+    args = (*(replace(each, type=not_nullable(each.type)) for each in known.args), *call.args[-1:])
+    value = combined(function, replace(known, args=args), inner)
+    if any(each.type.nullable for each in known.args) and not _counts(function):
+        return Value(f"CASE WHEN {known.rows()} > 0 THEN {value.sql} END", nullable(value.type))
+    return Value(f"CASE WHEN {known.rows()} > 0 THEN {value.sql} ELSE {default_sql(value.type)} END", value.type)
 
 
 # arrays and maps: the aggregate is over their elements

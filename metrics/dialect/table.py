@@ -123,6 +123,8 @@ class Function:
     summary: str = field(default="", compare=False)
 
 
+# Aggregates for which a written NULL is no row; any other gives NULL.
+_COUNTING: Final = frozenset(("count", "uniq"))
 # Aggregates that give a value of their argument, of its very type.
 _KEEP_SIMPLE: Final = ("min", "max", "any", "anyLast", "argMin", "argMax")
 FUNCTIONS: Final[dict[str, Function]] = {}
@@ -199,6 +201,8 @@ def _built_aggregate(function: Function, call: Call) -> Value:
     if not low <= len(call.params) <= high:
         raise NoRule(f"{call.name} expects {_count(low, high, 'parameter')}, found {len(call.params)}")
     stripped = tuple(replace(argument, type=plain(without_low_cardinality(argument.type))) for argument in call.args)
+    if not _COUNTING & {*function.names} and any(argument.literal is None for argument in call.args):
+        return Value("NULL", nullable(NOTHING))
     value = function.build(replace(call, args=stripped))
     first = call.args[0].type if call.args else None
     if call.name in _KEEP_SIMPLE and first and first.name == "SimpleAggregateFunction" and value.type == first.bare:

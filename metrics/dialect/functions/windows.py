@@ -56,11 +56,34 @@ def neighbour_in_frame(call: Call) -> Value:
     whole = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
     if call.name == "leadInFrame" and whole not in call.window:
         raise NoRule(f"leadInFrame is supported with {whole} only")
-    if call.name == "lagInFrame" and "PRECEDING" in call.window and "UNBOUNDED PRECEDING" not in call.window:
-        raise NoRule("lagInFrame is supported with frames from UNBOUNDED PRECEDING only")
+    if call.name == "lagInFrame":
+        _check_frame(call)
     return neighbour(replace(call, name=call.name.removesuffix("InFrame")))
 
 
 @aggregate("nonNegativeDerivative", least=2, most=3, window_only=True)
 def derivative(call: Call) -> Value:
-    raise NoRule("nonNegativeDerivative needs the ClickHouse engine; a difference to lagInFrame() does not")
+    """By how much the value rose since the row before, a second or an interval; 0 where it or the time fell."""
+    value, moment = call[0], call[1]
+    if not value.type.is_number or value.type.nullable or not moment.type.is_time or moment.type.nullable:
+        raise NoRule(f"nonNegativeDerivative expects a number and a time, found {value.type} and {moment.type}")
+    _check_frame(call)
+    number, seconds = cast(value, FLOAT64), f"(epoch_us({moment.sql}) / 1e6)"
+    rise, passed = (f"({each} - {call.over('lag', each)})" for each in (number, seconds))
+    unit = f" * {call[2].sql} * {_seconds(call[2])}" if len(call) > 2 else ""
+    return Value(f"CASE WHEN {rise} > 0 AND {passed} > 0 THEN {rise} / {passed}{unit} ELSE 0e0 END", FLOAT64)
+
+
+def _seconds(interval: Value) -> int:
+    unit = interval.type.bare.name.removeprefix("Interval")
+    if unit not in _SECONDS:
+        raise NoRule(f"expected an interval of fixed length, found {interval.type}")
+    return _SECONDS[unit]
+
+
+_SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600, "Day": 86_400, "Week": 604_800}
+
+
+def _check_frame(call: Call) -> None:
+    if "PRECEDING" in call.window and "UNBOUNDED PRECEDING" not in call.window:
+        raise NoRule(f"{call.name} is supported with frames from UNBOUNDED PRECEDING only")

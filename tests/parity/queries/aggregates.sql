@@ -344,4 +344,43 @@ SELECT model, count() AS c FROM events GROUP BY model HAVING avg(delta) > -5 AND
 SELECT user, count(), sum(cached), avg(cost), max(latency), any(user) FROM events GROUP BY user ORDER BY user;
 
 SELECT max(success = 1), sum(success = 1), any(delta > 0), min(stream AND success), groupArray(2)(success = 1), avg(delta > 0)
-    FROM (SELECT * FROM events ORDER BY delta) WHERE delta > 17
+    FROM (SELECT * FROM events ORDER BY delta) WHERE delta > 17;
+
+-- conditions, NULLs, constants
+
+SELECT delta, nonNegativeDerivative(score, event_time) OVER w AS a, nonNegativeDerivative(delta, event_time, INTERVAL
+    1 HOUR) OVER w AS b, nonNegativeDerivative(-delta, ingested) OVER w AS d FROM events WHERE delta > 2 AND delta %
+    11 != 2 WINDOW w AS (ORDER BY event_time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) ORDER BY event_time;
+
+SELECT sumIf(delta, user = 'ann'), countIf(user = 'ann'), avgIf(score, NULL), sumIf(delta, NULL), uniqIf(model, cached
+    > 3), groupArrayIf(2)(delta, cached > 3) FROM events;
+
+SELECT sum(NULL), count(NULL), avg(NULL), max(NULL), any(NULL), groupArray(NULL), uniq(NULL), min(NULL) FROM events;
+
+SELECT sum(1), count(1), avg(2), max('x'), any(3), groupArray(1) = [1], uniq('a'), quantile(0.5)(1) FROM none;
+
+SELECT avg(cached) OVER (PARTITION BY provider) AS a, sumIf(delta, stream) OVER (PARTITION BY provider) AS b,
+    topK(1)(model) OVER (PARTITION BY provider) AS c, sumArray(sizes) OVER (PARTITION BY provider) AS d,
+    argMaxIf(model, delta, stream) OVER (PARTITION BY provider) AS e, quantiles(0.5, 0.9)(delta) OVER (PARTITION BY
+    provider) AS f, windowFunnel(10000)(event_time, stream, success = 1) OVER (PARTITION BY provider) AS g,
+    groupConcat(',')(success) OVER (PARTITION BY provider ORDER BY delta ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS
+    h, avgOrNullIf(delta, delta > 100) OVER (PARTITION BY provider) AS i FROM events WHERE delta != -17 ORDER BY
+    provider, delta;
+
+SELECT sumOrDefaultIf(delta, delta > 100), avgIfOrDefault(delta, delta > 100), minIfOrDefault(delta, delta > 100),
+    quantileIfOrNull(0.5)(delta, delta > 100), maxIfOrNull(delta, delta > 100), anyIfOrNull(model, delta > 100),
+    argMaxIfOrNull(model, delta, delta > 100), avgIfOrNull(delta, delta > 100), minIfOrNull(model, delta > 100),
+    varPopIfOrNull(delta, delta > 100), sumIfOrDefault(cached, delta > 100), uniqOrNullIf(model, delta > 100),
+    sumIfOrNull(cached, delta > 100), medianIfOrNull(delta, delta > 100) FROM events;
+
+SELECT countIfOrNull(delta > 100) FROM none;
+
+SELECT groupArray(tags), groupUniqArray(day), groupArray(2)(cost),
+    min(toUUID('00000000-0000-0000-0000-000000000001')), max(toString(delta)) FROM events WHERE delta IN (4, 5);
+
+SELECT sum(cost * prompt_tokens), sum(price * 2), avg(cost + price), sum(toFloat64(cost)) / count(), max(cost) -
+    min(cost), sum(prompt_tokens * price) FROM events;
+
+SELECT min(stream), any(stream), argMax(stream, delta), anyLast(stream), groupArray(2)(stream),
+    groupUniqArray(stream), sum(stream), avg(stream), count(stream), uniq(stream), sumIf(stream, stream),
+    countIf(stream), topK(1)(stream), min(NOT stream) FROM events
