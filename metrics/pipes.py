@@ -43,19 +43,13 @@ Request = Mapping[str, object]
 Known = Callable[[str], bool]
 """Whether the caller has the answer of this version."""
 
-_VOLATILE = re.compile(
-    r"\b((now|today|yesterday|rand|canonicalRand|generate|fuzz|utc|current)\w*\s*\(|current_(date|time))", re.IGNORECASE
-)
-"""Functions whose value is another each time."""
-
 
 @dataclass(frozen=True)
 class Statement:
-    """A compiled SELECT with its values; `volatile` where the clock or chance has a part in its answer."""
+    """A compiled SELECT with its values."""
 
     compiled: Compiled
     values: Mapping[str, object]
-    volatile: bool
 
 
 @dataclass(frozen=True)
@@ -152,7 +146,7 @@ class Endpoint:
         if sql:
             compiled = self._compiled_over(nodes, sql)
         values = compiled.bound({key: item.values[key] for item in rendered for key in item.values})
-        return Statement(compiled, values, any(map(_VOLATILE.search, (*nodes, sql))))
+        return Statement(compiled, values)
 
     def sample(self) -> Statement:
         """The statement of a call without parameters, or with a value for each that has no default if it needs some.
@@ -408,7 +402,7 @@ class Endpoints:
 
         It is made before the statement runs: a commit in between makes it too old, never too new.
         """
-        if statement.volatile:
+        if statement.compiled.volatile:
             return ""
         about = (self._started, self._store.acknowledged, statement.compiled, sorted(statement.values.items()))
         return hashlib.blake2b(repr(about).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

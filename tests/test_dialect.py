@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import pytest
 
 from metrics.dialect import MACROS, compile_expression, compile_query
 from metrics.dialect.rules import NoRule, arithmetic, supertype
+from metrics.dialect.table import FUNCTIONS
 from metrics.dialect.types import TypeTextError, parse_type
 from metrics.errors import DefinitionError
 
@@ -195,6 +198,33 @@ def test_what_a_query_reads() -> None:
     compiled = compile_query("WITH x AS (SELECT n FROM events) SELECT * FROM x WHERE n IN (SELECT 1)", TABLES)
     assert compiled.tables == {"events"}
     assert compiled.columns == (("n", "UInt32"),)
+
+
+def test_what_the_clock_or_chance_changes_is_known() -> None:
+    """Held to DuckDB's own word on its functions and on the macros over them, for all that need no argument."""
+    connection = duckdb.connect()
+    connection.execute(MACROS)
+    unstable = {
+        name
+        for (name,) in connection.execute(
+            "SELECT function_name FROM duckdb_functions() WHERE stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY')"
+        ).fetchall()
+    }
+    macros = connection.execute(
+        "SELECT function_name, macro_definition FROM duckdb_functions() WHERE function_name LIKE 'ch\\_%' ESCAPE '\\'"
+    ).fetchall()
+
+    def calls(sql: str) -> set[str]:
+        return set(re.findall(r"(\w+)\(", sql))
+
+    unstable |= {name for name, definition in macros if calls(definition) & unstable}
+    changing = set()
+    for name, function in FUNCTIONS.items():
+        if function.least == 0 and not function.aggregate:
+            compiled = compile_query(f"SELECT {name}() AS x", {})
+            assert compiled.volatile == bool(calls(compiled.sql) & unstable), name
+            changing |= {name} if compiled.volatile else set()
+    assert {"now", "today", "rand"} <= changing
 
 
 def test_only_the_values_that_the_statement_reads_are_bound() -> None:

@@ -326,7 +326,8 @@ def test_an_etag_is_no_way_around_the_token(things: Perch) -> None:
     "path",
     [
         "/v0/pipes/latest.json", "/v0/sql?q=SELECT today()", "/v0/sql?q=SELECT NOW ()", "/v0/sql?q=SELECT now64(3)",
-        "/v0/pipes/listed.json?q=SELECT yesterday() FROM _",
+        "/v0/pipes/listed.json?q=SELECT yesterday() FROM _", "/v0/sql?q=SELECT curdate()", "/v0/sql?q=SELECT rand()",
+        "/v0/sql?q=SELECT toHour(UTCTimestamp())",
     ],
 )  # fmt: skip
 def test_what_the_clock_changes_has_no_etag(things: Perch, path: str) -> None:

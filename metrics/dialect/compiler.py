@@ -26,6 +26,12 @@ MAX_EXPANSION: Final = 450_000
 """Words that the macros which a statement calls may add to it: the engine takes up to three seconds for as many."""
 
 
+_VOLATILE: Final = re.compile(
+    r"\b(ch_)?(now|today|random|uuid|gen_random|current|get_current|transaction|txid)\w*\s*\("
+)
+"""The functions of DuckDB, and the macros over them, that give another value each time and that SQL here comes to."""
+
+
 @dataclass(frozen=True)
 class Compiled:
     """DuckDB SQL with values as $p0, $p1; the columns it gives with their ClickHouse types; the tables it reads."""
@@ -58,6 +64,11 @@ class Compiled:
     def bound(self, values: Mapping[str, object]) -> dict[str, object]:
         """The values that the SQL reads: DuckDB takes no others, such as those of a node that nothing selects from."""
         return {name: value for name, value in values.items() if name in self._bound}
+
+    @cached_property
+    def volatile(self) -> bool:
+        """Whether the clock, chance or the connection has a part in the answer; perhaps also where it has none."""
+        return _VOLATILE.search(self.sql) is not None
 
     @cached_property
     def _bound(self) -> frozenset[str]:
