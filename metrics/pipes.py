@@ -21,7 +21,7 @@ from metrics.dialect import Compiled, PipeQuery, compile_query
 from metrics.errors import BadRequest, DefinitionError, Forbidden, NotFound
 from metrics.formats import Answer, Unchanged
 from metrics.limits import Strangers
-from metrics.store import Store
+from metrics.store import QueryResult, Store
 from metrics.templating import Parameter, Template, merged_parameters
 from metrics.workspace import Columns, Workspace
 
@@ -394,7 +394,7 @@ class Endpoints:
             return Unchanged(version)
         compiled, values = statement.compiled, statement.values
         result = self._store.query(compiled.sql, values, timeout=self._timeout, stranger=stranger)
-        rows_before_limit = partial(self._rows_before_limit, statement, len(result.table), stranger)
+        rows_before_limit = partial(self._rows_before_limit, statement, result, stranger)
         return Answer(compiled.described(values), result, rows_before_limit, version)
 
     def _version(self, statement: Statement) -> str:
@@ -407,21 +407,23 @@ class Endpoints:
         about = (self._started, self._store.acknowledged, statement.compiled, sorted(statement.values.items()))
         return hashlib.blake2b(repr(about).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
-    def _rows_before_limit(self, statement: Statement, rows: int, stranger: bool) -> int:
-        """The rows of a statement without its LIMIT, of which `rows` were answered; asks the store if it must."""
-        found = statement.compiled.rows_before_limit(statement.values, rows)
+    def _rows_before_limit(self, statement: Statement, result: QueryResult, stranger: bool) -> int:
+        """The rows of a statement without its LIMIT; asks the store where the rows and the profile do not tell."""
+        found = statement.compiled.rows_before_limit(statement.values, len(result.table))
         if found is not None:
             return found
+        if result.rows_sorted is not None:
+            return result.rows_sorted
         counting = statement.compiled.counting()
         query = partial(
             self._store.query, counting.sql, counting.bound(statement.values), timeout=self._timeout, stranger=stranger
         )
         if stranger:
             with self._strangers.admitted():
-                result = self._strangers.run(query)
+                counted = self._strangers.run(query)
         else:
-            result = query()
-        return int(result.table.column(0)[0].as_py())
+            counted = query()
+        return int(counted.table.column(0)[0].as_py())
 
 
 def _refuse_excess(sql: str) -> None:

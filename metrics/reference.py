@@ -34,7 +34,8 @@ def endpoints_page(folder: Path = OURS) -> str:
 
 Each is a file of `metrics/endpoints/` and answers at `GET /v0/pipes/NAME.json` (also `.csv`, `.ndjson`, `.parquet`)
 to a token with the scope `PIPES:READ:NAME`. A parameter that an endpoint does not have is refused with a 400 that lists
-those it has. Without dates an endpoint answers for all time.
+those it has. Without dates an endpoint answers for all time. docs/api.md tells how an
+endpoint is called and what each format is.
 
 ## Parameters of all of them
 

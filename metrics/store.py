@@ -66,6 +66,8 @@ class QueryResult:
     elapsed: float
     rows_read: int
     bytes_read: int
+    rows_sorted: int | None = None
+    """Rows that the outermost LIMIT chose from, where the profile tells; None where the engine may have pruned some."""
 
 
 class Misfit(ValueError):
@@ -303,7 +305,7 @@ def _run(connection: Connection, parsed: _Parsed, sql: str, values: dict[str, ob
             reader = cursor.sql(parsed(cursor, sql), params=values).to_arrow_reader(BATCH_ROWS)
             table = whole(reader.schema, reader)
         elapsed = time.perf_counter() - started
-        rows_read, bytes_read = _scanned(cursor)
+        profile = _read_profile(cursor.get_profiling_information())
     except duckdb.InterruptException:
         raise watch.stopped or too_slow(limits) from None
     except (duckdb.OutOfMemoryException, MemoryError):
@@ -315,7 +317,7 @@ def _run(connection: Connection, parsed: _Parsed, sql: str, values: dict[str, ob
     finally:
         cursor.close()
         looking.close()
-    return QueryResult(table, elapsed, rows_read, bytes_read)
+    return QueryResult(table, elapsed, *_scanned(profile), _sorted(profile))
 
 
 _SETTINGS = (
@@ -531,10 +533,10 @@ class _Profile(msgspec.Struct):
 _read_profile = msgspec.json.Decoder(_Profile).decode
 
 
-def _scanned(cursor: Connection) -> tuple[int, int]:
-    """Rows and bytes that the last query of this cursor scanned; bytes are those of the columns it read."""
+def _scanned(profile: _Profile) -> tuple[int, int]:
+    """Rows and bytes that a query scanned; bytes are those of the columns it read."""
     rows = size = 0
-    pending = list(_read_profile(cursor.get_profiling_information()).operator)
+    pending = list(profile.operator)
     while pending:
         operator = pending.pop()
         pending.extend(operator.children)
@@ -542,3 +544,23 @@ def _scanned(cursor: Connection) -> tuple[int, int]:
         width = operator.intermediate_size_bytes / max(1, operator.intermediate_rows)
         size += round(width * operator.rows_scanned)
     return rows, size
+
+
+def _sorted(profile: _Profile) -> int | None:
+    """The rows that went into the TOP_N at the top of a query, if all did: nothing is pruned below a grouping."""
+    path = []
+    operators = profile.operator
+    while len(operators) == 1:
+        path.append(operators[0])
+        operators = operators[0].children
+    kinds = [operator.type for operator in path]
+    if "TOP_N" not in kinds:
+        return None
+    top = kinds.index("TOP_N")
+    below = next((kind for kind in kinds[top + 1 :] if kind not in ("PROJECTION", "FILTER")), "")
+    if set(kinds[:top]) <= {"RESULT_COLLECTOR", "PROJECTION"} and below in _GROUPINGS:
+        return path[top + 1].intermediate_rows
+    return None
+
+
+_GROUPINGS = ("HASH_GROUP_BY", "PERFECT_HASH_GROUP_BY", "UNGROUPED_AGGREGATE", "WINDOW")

@@ -331,6 +331,13 @@ def test_the_groups_sum_to_the_total(demo: Perch) -> None:
     assert sum(row["share"] for row in demo.pipe("llm_errors")) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("name", ["llm_recent_events", "llm_errors"])
+def test_a_full_page_tells_how_many_rows_there_are(demo: Perch, name: str) -> None:
+    rows = len(demo.pipe(name, limit=10_000))
+    for page in (0, rows // 7 - 1):
+        assert demo.get(f"/v0/pipes/{name}.json", page_size=7, page=page).json()["rows_before_limit_at_least"] == rows
+
+
 # time
 
 

@@ -21,6 +21,7 @@ ONLY_IN = {
     "streamlit": ("app.py", "pages/", "metrics/dashboard/"),
     "altair": ("pages/", "metrics/dashboard/"),
     "flask": ("ingest_server.py", "metrics/api/"),
+    "flask_swagger_ui": ("metrics/api/",),
     "uvicorn": ("ingest_server.py",),
     "a2wsgi": ("metrics/api/",),
     "duckdb": ("metrics/store.py", "metrics/files.py", "metrics/exports.py"),
