@@ -121,7 +121,7 @@ _OPTIONS: Final[Mapping[str, dict[str, re.Pattern[str]]]] = {
     },
     "sink": dict.fromkeys(
         ("EXPORT_CONNECTION_NAME", "EXPORT_SCHEDULE", "EXPORT_BUCKET_URI", "EXPORT_FILE_TEMPLATE", "EXPORT_FORMAT",
-         "EXPORT_COMPRESSION", "EXPORT_WRITE_STRATEGY", "EXPORT_KAFKA_TOPIC"), _ANY
+         "EXPORT_COMPRESSION", "EXPORT_WRITE_STRATEGY", "EXPORT_KAFKA_TOPIC", "EXPORT_SERVICE", "EXPORT_STRATEGY"), _ANY
     ),
 }  # fmt: skip
 _NEEDED: Final = {"materialized": "DATASOURCE", "copy": "TARGET_DATASOURCE", "sink": "EXPORT_CONNECTION_NAME"}
@@ -134,6 +134,11 @@ _KNOWN: Final = {
     "pipe": _COMMON | {"NODE", "SQL", "TYPE"} | {name for options in _OPTIONS.values() for name in options},
 }
 CONNECTORS: Final = ("KAFKA_", "IMPORT_", "PG_", "S3_", "GCS_")
+# Columns that a connector of Tinybird's adds to those of the SCHEMA; keys of the table may name them.
+_CONNECTOR_COLUMNS: Final = {
+    "KAFKA_TOPIC": ("__value", "__topic", "__partition", "__offset", "__timestamp", "__key", "__headers"),
+    "IMPORT_TABLE_ARN": ("_record", "_old_record", "_timestamp", "_event_name", "_is_deleted"),
+}
 _HINTS: Final = {"SETTINGS": ", use ENGINE_SETTINGS", "INCLUDE": ", put the lines into this file"}
 _BLOCK_ONLY: Final = frozenset(("SCHEMA", "SQL"))
 _LINE_ONLY: Final = frozenset(("NODE", "TYPE", "TOKEN", "ENGINE"))
@@ -378,7 +383,7 @@ def parse_datasource(text: str, path: Path) -> DataSource:
         name=_definition_name(lexer, path),
         description=_described(values["DESCRIPTION"]) if "DESCRIPTION" in values else "",
         columns=columns,
-        engine=_engine(lexer, values, {column.name for column in columns}),
+        engine=_engine(lexer, values, {column.name for column in columns}.union(*_connector_columns(values))),
         tokens=tuple(_grant(lexer, each, ("READ", "APPEND", "CREATE")) for each in commands if each.name == "TOKEN"),
         tags=_tags(values["TAGS"]) if "TAGS" in values else {},
         path=path,
@@ -398,6 +403,10 @@ def _check_single(lexer: _Lexer, commands: list[_Command]) -> None:
         if command.name in seen and command.name not in ("TOKEN", "SHARED_WITH"):
             raise lexer.error(f"{command.name} is given twice", command.line)
         seen.add(command.name)
+
+
+def _connector_columns(values: Mapping[str, _Command]) -> list[tuple[str, ...]]:
+    return [names for command, names in _CONNECTOR_COLUMNS.items() if command in values]
 
 
 def _engine(lexer: _Lexer, values: Mapping[str, _Command], columns: set[str]) -> Engine:

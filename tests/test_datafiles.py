@@ -152,6 +152,16 @@ def test_a_pipe_of_several_nodes() -> None:
     assert found.tokens == (TokenGrant("read_pipes", "READ"),)
 
 
+def test_a_key_may_name_a_column_that_a_connector_adds() -> None:
+    source = datasource(
+        "SCHEMA >\n  a UInt8\nENGINE ReplacingMergeTree\nENGINE_SORTING_KEY a\nENGINE_VER _timestamp\n"
+        "IMPORT_TABLE_ARN 'arn:aws:dynamodb:eu-west-1:1:table/t'\n"
+    )
+    assert source.engine.options == {"ENGINE_VER": "_timestamp"}
+    kafka = datasource("SCHEMA >\n  a UInt8\nENGINE_SORTING_KEY __timestamp, a\nKAFKA_TOPIC t\n")
+    assert kafka.engine.sorting_key == ("__timestamp", "a")
+
+
 def test_the_engine_of_a_target_may_stand_beside_the_node_that_writes_it() -> None:
     found = pipe(
         'NODE a\nSQL >\n  SELECT 1 AS x\nTYPE materialized\nDATASOURCE t\nENGINE "SummingMergeTree"\n'

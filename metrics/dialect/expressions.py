@@ -490,8 +490,9 @@ class Expressions:
         distinct = len(arguments) == 1 and isinstance(arguments[0], exp.Distinct)
         if distinct:
             arguments = arguments[0].expressions
-        if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
-            arguments = [] if name.lower() == "count" and not distinct else self.every_column()
+        every = len(arguments) == 1 and isinstance(arguments[0], exp.Star)
+        if every and name.lower() == "count" and not distinct:
+            arguments, every = [], False
         if name == "array":
             return self.array(self.values(arguments))
         if name == "arrayJoin":
@@ -504,17 +505,17 @@ class Expressions:
             return self.grouping(arguments)
         levels = self.scope.levels.get(quantile_key(node) or "", ())
         grouped = is_aggregate(name) and not over
-        values = self.rows_of_group(arguments) if grouped else self.values(arguments)
+        read = self.rows_of_group if grouped else self.values
+        values = self.every_column() if every else read(arguments)
         return self.call(name, values, self.values(params), distinct, over, levels)
 
-    def every_column(self) -> list[exp.Expr]:
-        """What `*` stands for among the arguments of a function, such as `uniq(*)`."""
-        several = len(self.scope.sources) > 1
-        return [
-            exp.column(name, table=source.alias if several else None)
+    def every_column(self) -> tuple[Value, ...]:
+        """What `*` stands for among the arguments of a function, such as `uniq(*)`: columns, never aliases."""
+        return tuple(
+            source.value(name).named(self.scope.shown_name(name, source.alias))
             for source in self.scope.sources
             for name in source.columns
-        ]
+        )
 
     def rows_of_group(self, arguments: Sequence[exp.Expr]) -> tuple[Value, ...]:
         """What an aggregate runs over: a key of ROLLUP is there the value of each row."""

@@ -101,7 +101,9 @@ STATE_KINDS: Final = {
 def state_function(type_: Type) -> tuple[str, str]:
     """The function of an AggregateFunction type without combinators, and the text of its parameters."""
     name, _, parameters = str(type_.bare.args[0]).partition("(")
-    return name.removesuffix("If").removesuffix("Distinct"), parameters.removesuffix(")")
+    name = name.removesuffix("If")
+    # countDistinct is a function of its own: its state is a set, that of count a number
+    return name if name in STATE_KINDS else name.removesuffix("Distinct"), parameters.removesuffix(")")
 
 
 def state_arguments(type_: Type) -> list[Type]:

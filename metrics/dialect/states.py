@@ -40,7 +40,7 @@ _NO_STATE: Final = ("_respect_nulls", "Weighted", "windowFunnel", "retention", "
 
 def canonical(name: str) -> str:
     """The name that ClickHouse writes into a state's type."""
-    name = _SAME.get(name, name)
+    name = "countDistinct" if name.lower() == "countdistinct" else _SAME.get(name, name)
     return name.replace("median", "quantile", 1) if name.startswith("median") else name
 
 

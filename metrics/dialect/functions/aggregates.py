@@ -35,8 +35,9 @@ def count(call: Call) -> Value:
     return Value(f"CAST({counted} AS UBIGINT)", UINT64)
 
 
+@aggregate("countDistinct", most=None, any_case=True)
 @aggregate(
-    *("uniq", "uniqExact", "uniqCombined", "uniqCombined64", "uniqHLL12", "uniqTheta", "countDistinct"),
+    *("uniq", "uniqExact", "uniqCombined", "uniqCombined64", "uniqHLL12", "uniqTheta"),
     most=None,
     params=(0, 1),
 )

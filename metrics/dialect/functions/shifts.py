@@ -48,6 +48,15 @@ def _interval(call: Call) -> Value:
 scalar(*(f"toInterval{unit}" for unit in INTERVALS))(_interval)
 
 
+@scalar("toInterval", least=2)
+def interval_of_unit(call: Call) -> Value:
+    """`toInterval(n, 'day')`."""
+    unit = call.text(1, "its unit").capitalize()
+    if unit not in INTERVALS:
+        raise NoRule(f"toInterval expects one of {', '.join(INTERVALS)}, found {call.text(1, 'its unit')!r}")
+    return _interval(replace(call, name=f"toInterval{unit}", args=call.args[:1]))
+
+
 def shifted(call: Call) -> Value | None:
     """`plus` and `minus` where a date, time or interval takes part; None for plain numbers."""
     left, right = call[0], call[1]

@@ -51,3 +51,12 @@ SELECT ROW_NUMBER() OVER (ORDER BY delta, event_time), DENSE_RANK() OVER (ORDER 
 
 WITH (SELECT min(day) FROM events) AS start, (SELECT min(day) + 3 FROM events) AS end SELECT arrayJoin(arrayMap(x -> toDate(x),
     range(toUInt32(start), toUInt32(end)))) AS date WHERE date <= now() ORDER BY date;
+
+SELECT model, uniq(*), sum(prompt_tokens) AS delta, uniqExact(*) AS u FROM (SELECT model, delta, prompt_tokens, user FROM events)
+    GROUP BY model ORDER BY model;
+
+SELECT countDistinctMerge(s) FROM (SELECT COUNTDistinctState(user) AS s FROM events GROUP BY model);
+
+SELECT COUNTDistinctIf(user, success), COUNT(DISTINCT user) FROM events;
+
+SELECT day + toInterval(delta, 'day'), event_time - toInterval(2, 'Hour') FROM events ORDER BY delta, event_time;
