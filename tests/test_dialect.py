@@ -94,6 +94,7 @@ def refused(sql: str) -> str:
         ("SELECT topK(0)(n) FROM events", "topK expects a size of 1 or more, found 0"),
         ("SELECT sequenceMatch('(?1)(?t>5)(?2)')(t, n, n) FROM events", "(?t>5) in a pattern needs the ClickHouse"),
         ("SELECT windowFunnel(10, 'strict_order')(t, n, n) FROM events", "windowFunnel in the mode 'strict_order'"),
+        ("SELECT leadInFrame(n) OVER (ORDER BY n) FROM events", "leadInFrame expects a frame of ROWS, such as"),
         ("SELECT anyHeavy(n) FROM events", "anyHeavy needs the ClickHouse engine"),
         ("SELECT histogram(5)(n) FROM events", "histogram needs the ClickHouse engine"),
         ("SELECT model + 1 FROM events", "plus of String and UInt8"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 
 from metrics.dialect.functions.aggregates import result
-from metrics.dialect.rules import FLOAT64, INT64, UINT64, NoRule, supertype
+from metrics.dialect.rules import FLOAT64, INT64, UINT64, NoRule, default_sql, supertype
 from metrics.dialect.table import Call, aggregate
 from metrics.dialect.values import Value, cast, defaulted
 
@@ -52,13 +54,42 @@ def neighbour(call: Call) -> Value:
 
 @aggregate("lagInFrame", "leadInFrame", least=1, most=3, window_only=True)
 def neighbour_in_frame(call: Call) -> Value:
-    """As lag and lead, but within the frame: the whole partition for `lag`, what the frame says for `lead`."""
-    whole = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
-    if call.name == "leadInFrame" and whole not in call.window:
-        raise NoRule(f"leadInFrame is supported with {whole} only")
-    if call.name == "lagInFrame":
-        _check_frame(call)
-    return neighbour(replace(call, name=call.name.removesuffix("InFrame")))
+    """As lag and lead, where the frame has that row; else the default, or that of the type."""
+    offset = call[1].literal if len(call) > 1 else 1
+    if isinstance(offset, bool) or not isinstance(offset, int):
+        raise NoRule(f"{call.name} expects a literal offset")
+    first, last = _frame(call)
+    value = neighbour(replace(call, name=call.name.removesuffix("InFrame")))
+    if first <= (offset if call.name == "leadInFrame" else -offset) <= last:
+        return value
+    return Value(cast(call[2], value.type) if len(call) > 2 else default_sql(value.type), value.type)
+
+
+def _frame(call: Call) -> tuple[float, float]:
+    """The first and the last row of the frame, counted from the current row.
+
+    Raises:
+        NoRule: the frame is not counted in rows, where that matters.
+    """
+    if "ORDER BY" not in call.window:
+        return -math.inf, math.inf
+    if "BETWEEN" not in call.window:
+        ends = [-math.inf, 0.0]
+    else:
+        written = re.search(r"BETWEEN (\w+) (\w+) AND (\w+) (\w+)", call.window)
+        ends = [_place(*written.groups()[:2]), _place(*written.groups()[2:])] if written else [0.0, 0.0]
+    whole = ends == [-math.inf, math.inf]
+    behind = ends == [-math.inf, 0.0] and call.name != "leadInFrame"  # rows equal to the current one may follow it
+    if "ROWS" not in call.window and not whole and not behind:
+        raise NoRule(f"{call.name} expects a frame of ROWS, such as ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING")
+    return ends[0], ends[1]
+
+
+def _place(amount: str, side: str) -> float:
+    if side == "ROW":
+        return 0
+    distance = math.inf if amount == "UNBOUNDED" else float(amount)
+    return -distance if side == "PRECEDING" else distance
 
 
 @aggregate("nonNegativeDerivative", least=2, most=3, window_only=True)
@@ -67,7 +98,8 @@ def derivative(call: Call) -> Value:
     value, moment = call[0], call[1]
     if not value.type.is_number or value.type.nullable or not moment.type.is_time or moment.type.nullable:
         raise NoRule(f"nonNegativeDerivative expects a number and a time, found {value.type} and {moment.type}")
-    _check_frame(call)
+    if _frame(call)[0] > -1:
+        raise NoRule("nonNegativeDerivative expects a frame that has the row before")
     number, seconds = cast(value, FLOAT64), f"(epoch_us({moment.sql}) / 1e6)"
     rise, passed = (f"({each} - {call.over('lag', each)})" for each in (number, seconds))
     unit = f" * {call[2].sql} * {_seconds(call[2])}" if len(call) > 2 else ""
@@ -82,8 +114,3 @@ def _seconds(interval: Value) -> int:
 
 
 _SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600, "Day": 86_400, "Week": 604_800}
-
-
-def _check_frame(call: Call) -> None:
-    if "PRECEDING" in call.window and "UNBOUNDED PRECEDING" not in call.window:
-        raise NoRule(f"{call.name} is supported with frames from UNBOUNDED PRECEDING only")

@@ -346,6 +346,14 @@ SELECT user, count(), sum(cached), avg(cost), max(latency), any(user) FROM event
 SELECT max(success = 1), sum(success = 1), any(delta > 0), min(stream AND success), groupArray(2)(success = 1), avg(delta > 0)
     FROM (SELECT * FROM events ORDER BY delta) WHERE delta > 17;
 
+SELECT delta, lagInFrame(delta) OVER (ORDER BY delta ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS a, lagInFrame(delta, 3) OVER
+    (ORDER BY delta ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b, lagInFrame(delta, 3, -99) OVER (ORDER BY delta ROWS BETWEEN 2
+    PRECEDING AND CURRENT ROW) AS c, lagInFrame(user, 1) OVER (ORDER BY delta ROWS BETWEEN 3 PRECEDING AND 2 PRECEDING) AS d,
+    leadInFrame(delta) OVER (ORDER BY delta ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS e, leadInFrame(delta, 2) OVER (ORDER BY
+    delta ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS f, leadInFrame(model, 1, 'none') OVER (ORDER BY delta ROWS BETWEEN UNBOUNDED
+    PRECEDING AND CURRENT ROW) AS g, lagInFrame(delta) OVER (ORDER BY delta) AS h, leadInFrame(user) OVER (ORDER BY delta ROWS BETWEEN
+    CURRENT ROW AND UNBOUNDED FOLLOWING) AS i FROM events WHERE delta != -17 ORDER BY delta;
+
 -- conditions, NULLs, constants
 
 SELECT delta, nonNegativeDerivative(score, event_time) OVER w AS a, nonNegativeDerivative(delta, event_time, INTERVAL
