@@ -198,10 +198,10 @@ def _quoted(value: Any, type_: types.Type, options: Options) -> Any:
         return None
     bare = type_.bare
     if isinstance(value, list):
-        return [_quoted(item, bare.inner, options) for item in value]
-    if isinstance(value, dict):  # a Map, whose values have one type, or a Tuple
-        inner = [each for each in bare.args if isinstance(each, types.Type)]
-        kinds = [inner[-1]] * len(value) if bare.name == "Map" else inner
+        kinds = [inner for _, inner in types.elements(bare)] if bare.is_tuple else [bare.inner] * len(value)
+        return [_quoted(item, kind, options) for item, kind in zip(value, kinds, strict=True)]
+    if isinstance(value, dict):  # a Map, whose values have one type, or a Tuple with names
+        kinds = [bare.key_and_value[1]] * len(value) if bare.is_map else [inner for _, inner in types.elements(bare)]
         return {key: _quoted(item, kind, options) for (key, item), kind in zip(value.items(), kinds, strict=True)}
     if options.quote_64bit_integers and _WIDE_INTEGER.fullmatch(bare.name):
         return str(value)
@@ -224,7 +224,8 @@ def _values(column: pa.ChunkedArray, kind: str) -> Sequence[Any]:
         # the shortest text that names the float, as ClickHouse prints it: 0.1328 and not 0.13279999792575836
         return [None if value is None else float(str(np.float32(value))) for value in values]
     if pa.types.is_nested(column.type) or pa.types.is_date(column.type):
-        return [_plain(value, is_map=pa.types.is_map(column.type)) for value in values]
+        type_ = types.parse_type(kind)
+        return [_plain(value, type_) for value in values]
     return values
 
 
@@ -238,18 +239,21 @@ def _times(column: pa.ChunkedArray, kind: str) -> list[str | None]:
     return [None if text is None else text.ljust(cut, "0")[:cut] for text in texts]
 
 
-def _plain(value: Any, *, is_map: bool = False) -> Any:
-    """A nested Arrow value as JSON has it: times as text, maps as objects."""
+def _plain(value: Any, type_: types.Type) -> Any:
+    """A nested Arrow value as JSON has it: times as text, maps and named tuples as objects, other tuples as arrays."""
+    bare = type_.bare
     if isinstance(value, datetime):
-        return value.isoformat(" ")
+        digits = bare.scale
+        return value.strftime("%Y-%m-%d %H:%M:%S") + (f".{value.microsecond:06d}"[: digits + 1] if digits else "")
     if isinstance(value, date):
         return value.isoformat()
-    if is_map and isinstance(value, list):
-        return {str(key): _plain(item) for key, item in value}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict) and list(value) == [str(place) for place in range(1, len(value) + 1)]:
-        return [_plain(item) for item in value.values()]  # a Tuple without names
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and bare.name == "Float32":
+        return float(str(np.float32(value)))
+    if bare.is_map and value is not None:
+        return {str(key): _plain(item, bare.key_and_value[1]) for key, item in value}
+    if bare.is_array and value is not None:
+        return [_plain(item, bare.inner) for item in value]
+    if bare.is_tuple and value is not None:
+        items = [_plain(item, inner) for item, (_, inner) in zip(value.values(), types.elements(bare), strict=True)]
+        return items if isinstance(bare.args[0], types.Type) else dict(zip(value, items, strict=True))
     return value

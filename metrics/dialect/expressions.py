@@ -161,7 +161,7 @@ class Expressions:
         if node.args.get("db") is not None:
             raise NoRule(f"the column {node.sql('clickhouse')} names a database; there is only one")
         if isinstance(node.this, exp.Literal):
-            return self.tuple_element(exp.column(node.args["table"]), int(node.this.name))
+            return self.on_dot(exp.Dot(this=exp.column(node.args["table"]), expression=node.this))
         return self.name(node.name, node.table)
 
     def on_identifier(self, node: exp.Expr) -> Value:
@@ -182,6 +182,10 @@ class Expressions:
         around = self.scope.alias_around(name) if found is None and not table else None
         if around is not None:
             return self.aliased(name, around)
+        if found is None and table and table not in [source.alias for source in self.scope.sources]:
+            whole = self.scope.locals.get(table) or self.scope.column(table, "")
+            if whole is not None and whole.type.is_tuple:
+                return functions.tuple_element(whole, name).named(f"{table}.{name}")
         if found is None and not table and name in ("nan", "inf", "NaN", "Inf"):
             return Value(f"CAST('{name.lower()}' AS DOUBLE)", FLOAT64, name.lower(), constant=True)
         if found is None:
@@ -294,7 +298,7 @@ class Expressions:
         present = [element for element in elements if element.type.bare != NOTHING]
         if operand.parts:
             if present and not any(element.parts for element in present):
-                present = [_tuple(present)]
+                present = [functions.make_tuple(present)]
             rows = ", ".join(_row(operand, element) for element in present)
             return f"({_row_of(operand)} IN ({rows}))"
         written = ", ".join(functions.element(operand, element) for element in present)
@@ -379,38 +383,36 @@ class Expressions:
 
     def on_tuple(self, node: exp.Expr) -> Value:
         parts = self.values(node.expressions)
-        return _tuple(parts).named(f"({', '.join(part.name for part in parts)})")
+        return functions.make_tuple(parts).named(f"({', '.join(part.name for part in parts)})")
 
     def on_dot(self, node: exp.Expr) -> Value:
-        return self.tuple_element(node.this, int(node.expression.name))
-
-    def tuple_element(self, node: exp.Expr, position: int) -> Value:
-        value = self.value(node)
-        if value.type.bare.name != "Tuple" or not 1 <= position <= len(value.type.bare.args):
-            raise NoRule(f"{value.name}.{position}: there is no such element in {value.type}")
-        if value.parts:
-            return value.parts[position - 1].named(f"tupleElement({value.name}, {position})")
-        name, type_ = elements(value.type)[position - 1]
-        sql = f"struct_extract(CAST({value.sql} AS {duck_type(value.type)}), {text_sql(name)})"
-        return Value(sql, type_, f"tupleElement({value.name}, {position})")
+        value = self.value(node.this)
+        for position in node.expression.name.split("."):  # `t.1.2` is read as t and the number 1.2
+            value = functions.tuple_element(value, _position(position))
+        return value
 
     def on_lambda(self, node: exp.Expr) -> Value:
         names = [name.name for name in node.expressions]
 
         def body(types: Sequence[Type]) -> tuple[Sequence[str], Value]:
+            places = [f"[{at}]" for at in range(1, len(names) + 1)]
+            if len(types) == 1 and len(names) > 1 and types[0].is_tuple:
+                places = [f"[{text_sql(name)}]" for name, _ in elements(types[0])]
+                types = [type_ for _, type_ in elements(types[0])]
             if len(types) != len(names):
                 raise NoRule(f"expected a lambda of {len(types)} arguments, found {len(names)}")
             inner = dict(self.scope.locals)
-            written = [f"ch_{name}" for name in names]
+            row = f"ch_{'_'.join(names)}"
+            written = [f'"{row}"'] if len(names) == 1 else [f'"{row}"{each}' for each in places]
             self.scope.locals = inner | {
-                name: Value(f'"{sql}"', type_, name) for name, sql, type_ in zip(names, written, types, strict=True)
+                name: Value(sql, type_, name) for name, sql, type_ in zip(names, written, types, strict=True)
             }
             try:
                 value = self.value(node.this)
             finally:
                 self.scope.locals = inner
             told[:] = [f"lambda(tuple({', '.join(names)}), {value.name})"]
-            return written, value
+            return [row], value
 
         told: list[str] = []
         return Value("", nullable(NOTHING), "lambda", function=body, told=told)
@@ -434,7 +436,7 @@ class Expressions:
             alone = as_tuple or len(relation.columns) == 1
             kept = nullable(type_.bare) if alone else type_
             parts.append(Value(defaulted(sql, kept), kept, name, constant=True))
-        return parts[0] if len(parts) == 1 else _tuple(parts).named(name)
+        return parts[0] if len(parts) == 1 else functions.make_tuple(parts).named(name)
 
     def on_select(self, node: exp.Expr) -> Value:
         return self.on_subquery(node)
@@ -493,14 +495,11 @@ class Expressions:
         every = len(arguments) == 1 and isinstance(arguments[0], exp.Star)
         if every and name.lower() == "count" and not distinct:
             arguments, every = [], False
-        if name == "array":
-            return self.array(self.values(arguments))
+        if name in ("array", "tuple"):
+            values = self.values(arguments)
+            return self.array(values) if name == "array" else functions.named_tuple(values)
         if name == "arrayJoin":
             return self.joined_array(node)
-        if name == "tuple":
-            return self.on_tuple(node)
-        if name == "tupleElement" and len(arguments) == 2 and arguments[1].is_int:
-            return self.tuple_element(arguments[0], int(arguments[1].name))
         if name.lower() == "grouping":
             return self.grouping(arguments)
         levels = self.scope.levels.get(quantile_key(node) or "", ())
@@ -651,10 +650,8 @@ def _in_array(operand: Value, collection: Value) -> str:
     return f"list_contains({list_sql}, {cast(operand, common)})"
 
 
-def _tuple(parts: Sequence[Value]) -> Value:
-    type_ = Type("Tuple", tuple(part.type for part in parts))
-    sql = f"ROW({', '.join(part.number for part in parts)})"
-    return Value(sql, type_, parts=tuple(parts), constant=all(part.constant for part in parts))
+def _position(name: str) -> int | str:
+    return int(name) if name.isdigit() else name
 
 
 def _row_of(operand: Value) -> str:

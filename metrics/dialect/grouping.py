@@ -58,7 +58,10 @@ class Grouping:
         return ", ".join(dict.fromkeys(self.key(each) for each in keys)) or "()"
 
     def key(self, node: exp.Expr) -> str:
-        self.found.append(self.expressions.value(self.positional(node)).number)
+        value = self.expressions.value(self.positional(node))
+        # a tuple as it stands, not as a column: DuckDB groups by each of its parts then
+        row = f"ROW({', '.join(part.number for part in value.parts)})"
+        self.found.append(row if value.parts else value.number)
         return self.found[-1]
 
     def sets(self) -> str:

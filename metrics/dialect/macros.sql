@@ -256,6 +256,33 @@ CREATE OR REPLACE MACRO ch_replace_one(s, needle, other) AS
 CREATE OR REPLACE MACRO ch_array_distinct(a) AS
     list_filter(a, lambda x, i: x IS NOT NULL AND list_position(a, x) = i);
 
+-- Arrays.
+CREATE OR REPLACE MACRO ch_array_compact(a) AS list_filter(a, lambda x, i: i = 1 OR x IS DISTINCT FROM a[i - 1]);
+CREATE OR REPLACE MACRO ch_array_slice(a, start, size) AS
+    list_slice(a,
+        CASE WHEN start > 0 THEN start ELSE greatest(len(a) + start + 1, 1) END,
+        CASE WHEN size IS NULL THEN len(a) WHEN size < 0 THEN len(a) + size
+             WHEN start > 0 THEN start + size - 1 ELSE len(a) + start + size END);
+CREATE OR REPLACE MACRO ch_array_jaccard(a, b) AS
+    len(list_intersect(a, b)) / CAST(len(list_distinct(list_concat(a, b))) AS DOUBLE);
+CREATE OR REPLACE MACRO ch_array_ordinals(a) AS
+    list_transform(a, lambda x, i: len(list_filter(a[1:i], lambda y: y IS NOT DISTINCT FROM x)));
+CREATE OR REPLACE MACRO ch_array_kinds(a) AS
+    list_transform(a, lambda x: list_position(ch_array_distinct(a), x));
+CREATE OR REPLACE MACRO ch_first_true(flags) AS coalesce(list_position(flags, TRUE), 0);
+CREATE OR REPLACE MACRO ch_last_true(flags) AS
+    CASE WHEN list_contains(flags, TRUE) THEN len(flags) + 1 - list_position(list_reverse(flags), TRUE) ELSE 0 END;
+CREATE OR REPLACE MACRO ch_array_fill(a, flags) AS
+    list_transform(a, lambda x, i: a[greatest(ch_last_true(flags[1:i]), 1)]);
+CREATE OR REPLACE MACRO ch_array_reverse_fill(a, flags) AS
+    list_transform(a, lambda x, i: a[CASE WHEN list_contains(flags[i:], TRUE) THEN i + ch_first_true(flags[i:]) - 1
+                                          ELSE len(a) END]);
+CREATE OR REPLACE MACRO ch_array_running(a) AS list_transform(a, lambda x, i: list_sum(list_slice(a, 1, i)));
+CREATE OR REPLACE MACRO ch_array_difference(a) AS
+    list_transform(a, lambda x, i: CASE WHEN i = 1 THEN 0 ELSE x - a[i - 1] END);
+-- A value inside an array, tuple or map as text.
+CREATE OR REPLACE MACRO ch_quoted(s) AS '''' || replace(replace(s, '\', '\\'), '''', '\''') || '''';
+
 -- Addresses. A host has a dot in it, and not as its last character.
 CREATE OR REPLACE MACRO ch_url_host(s) AS
     regexp_extract(s, '^(?://|.[a-zA-Z0-9.+-]{0,12}://)?(?:[^@:/?#\s<>{}|\\^\[\]]*@)?'

@@ -284,7 +284,7 @@ class Queries:
 
     def shown(self, value: Value, outermost: bool, node: exp.Expr) -> str:
         """A column as DuckDB gives it: of its type exactly, and in its own zone where it leaves the compiler."""
-        if value.parts or value.type.bare.name.startswith("Interval") or value.function is not None:
+        if value.type.bare.name.startswith("Interval") or value.function is not None:
             raise self.refuse(f"a column of type {value.type} needs the ClickHouse engine", node)
         if outermost and value.type.bare.name == "AggregateFunction":
             raise self.refuse(

@@ -275,6 +275,12 @@ def _join(left: Type, right: Type) -> Type:
         return left
     if left.is_array and right.is_array:
         return array(supertype([left.inner, right.inner]))
+    if left.is_tuple and right.is_tuple and len(left.args) == len(right.args):
+        pairs = zip(elements(left), elements(right), strict=True)
+        return Type("Tuple", tuple(supertype([one, other]) for (_, one), (_, other) in pairs))
+    if left.is_map and right.is_map:
+        pairs_of_types = zip(left.key_and_value, right.key_and_value, strict=True)
+        return Type("Map", tuple(supertype(pair) for pair in pairs_of_types))
     if left.is_number and right.is_number:
         return _join_numbers(left, right)
     if left.is_text and right.is_text:

@@ -91,6 +91,20 @@ class Type:
         return self.bare.name == "Array"
 
     @property
+    def is_tuple(self) -> bool:
+        return self.bare.name == "Tuple"
+
+    @property
+    def is_map(self) -> bool:
+        return self.bare.name == "Map"
+
+    @property
+    def key_and_value(self) -> tuple[Type, Type]:
+        """The types of a Map's keys and values."""
+        key, value = (each for each in self.bare.args if isinstance(each, Type))
+        return key, value
+
+    @property
     def bits(self) -> int:
         """The width of an integer or float type, in bits."""
         return 8 if self.bare.name == "Bool" else int(self.bare.name.lstrip("UIntFloa"))

@@ -108,7 +108,7 @@ def _shown(value: Any, type_: str) -> Any:
     if isinstance(value, dict):
         return _object(value, parse_type(type_).bare)
     if isinstance(value, list):
-        return [_shown(each, type_.removeprefix("Array(").removesuffix(")")) for each in value]
+        return [_shown(each, str(parse_type(type_).bare.inner)) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, float) and parse_type(type_).bare.name == "Float32":

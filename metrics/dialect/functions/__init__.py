@@ -10,7 +10,9 @@ from metrics.dialect.functions import (
     collections,
     funnels,
     json,
+    lambdas,
     logic,
+    maps,
     maths,
     numbers,
     parts,
@@ -21,11 +23,14 @@ from metrics.dialect.functions import (
     statistics,
     text,
     times,
+    tuples,
     urls,
+    vectors,
     windows,
 )
 from metrics.dialect.functions.comparison import comparable, element
 from metrics.dialect.functions.conversion import convert
+from metrics.dialect.functions.tuples import make_tuple, named_tuple, tuple_element
 
 assert aggregates
 assert arrays
@@ -34,7 +39,9 @@ assert casts
 assert collections
 assert funnels
 assert json
+assert lambdas
 assert logic
+assert maps
 assert maths
 assert numbers
 assert parts
@@ -45,7 +52,9 @@ assert rounding
 assert statistics
 assert text
 assert times
+assert tuples
 assert urls
+assert vectors
 assert windows
 
-__all__ = ["comparable", "convert", "element"]
+__all__ = ["comparable", "convert", "element", "make_tuple", "named_tuple", "tuple_element"]

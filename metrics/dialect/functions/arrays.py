@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from metrics.dialect.functions.comparison import comparable
+from metrics.dialect.functions.conversion import to_text
 from metrics.dialect.functions.logic import branches, joined
 from metrics.dialect.rules import (
     FLOAT64,
@@ -15,7 +18,6 @@ from metrics.dialect.rules import (
     default_sql,
     duck_type,
     plain,
-    sum_type,
     supertype,
 )
 from metrics.dialect.table import Call, scalar
@@ -49,7 +51,6 @@ def empty_array(_: Call) -> Value:
     return Value("CAST([] AS VARCHAR[])", array(STRING), constant=True)
 
 
-@scalar("arrayElement", least=2)
 def element_at(call: Call) -> Value:
     value = _array(call)
     if not call[1].type.is_integer:
@@ -71,8 +72,10 @@ def _same(call: Call, element: Value) -> str:
 
 @scalar("has", least=2, keeps_null=True)
 def has(call: Call) -> Value:
-    if call[1].type.nullable and (_element(_array(call)).nullable or call[1].type.bare == NOTHING):
-        raise NoRule("has(array, NULL) needs the ClickHouse engine")
+    if call[1].type.bare == NOTHING:
+        return condition(f"(len(list_filter({_array(call).sql}, lambda x: x IS NULL)) > 0)")
+    if call[1].type.nullable and _element(_array(call)).nullable:
+        raise NoRule("has(array, value) where both may be NULL needs the ClickHouse engine")
     sql = f"list_contains({_array(call).sql}, {_same(call, call[1])})"
     return condition(f"coalesce({sql}, FALSE)")
 
@@ -95,14 +98,6 @@ def _as(value: Value, type_: Type) -> str:
     return f"CAST({value.sql} AS {duck_type(type_)})"
 
 
-@scalar("arraySort", "arrayReverseSort", least=1, most=2)
-def sort(call: Call) -> Value:
-    if call[0].function is not None:
-        raise NoRule(f"{call.name} with a lambda needs the ClickHouse engine")
-    direction = "'ASC'" if call.name == "arraySort" else "'DESC'"
-    return Value(f"list_sort({_array(call).sql}, {direction}, 'NULLS LAST')", call[0].type.bare)
-
-
 @scalar("arrayReverse")
 def reverse(call: Call) -> Value:
     return Value(f"list_reverse({_array(call).sql})", call[0].type.bare)
@@ -123,15 +118,16 @@ def count_distinct(call: Call) -> Value:
 
 @scalar("arrayCompact")
 def compact(call: Call) -> Value:
-    raise NoRule("arrayCompact needs the ClickHouse engine")
+    """Without what equals the element before it."""
+    return Value(f"ch_array_compact({_array(call).sql})", call[0].type.bare)
 
 
 @scalar("arrayStringConcat", most=2)
 def string_concat(call: Call) -> Value:
-    if not _element(_array(call)).is_text:
-        raise NoRule("arrayStringConcat expects an array of strings")
+    element = Value("x", not_nullable(_element(_array(call))), "x")
     separator = call[1].sql if len(call) > 1 else "''"
-    return Value(f"coalesce(array_to_string({call[0].sql}, {separator}), '')", STRING)
+    texts = f"list_transform({call[0].sql}, lambda x: {to_text(element)})"
+    return Value(f"coalesce(array_to_string({texts}, {separator}), '')", STRING)
 
 
 @scalar("arrayConcat", least=1, most=None)
@@ -143,7 +139,7 @@ def concatenated(call: Call) -> Value:
     return Value(sql, type_)
 
 
-@scalar("arrayPushBack", "arrayPushFront", least=2)
+@scalar("arrayPushBack", "arrayPushFront", least=2, keeps_null=True)
 def pushed(call: Call) -> Value:
     type_ = array(supertype([_element(_array(call)), call[1].type]))
     one = f"[{cast(call[1], type_.inner)}]"
@@ -151,15 +147,89 @@ def pushed(call: Call) -> Value:
     return Value(f"list_concat({sides[0]}, {sides[1]})", type_)
 
 
+@scalar("arrayPopBack", "arrayPopFront")
+def popped(call: Call) -> Value:
+    bounds = "2, NULL" if call.name.endswith("Front") else f"1, len({_array(call).sql}) - 1"
+    bounds = bounds.replace("NULL", f"len({_array(call).sql})")
+    return Value(f"list_slice({call[0].sql}, {bounds})", call[0].type.bare)
+
+
 @scalar("arraySlice", least=2, most=3)
 def sliced(call: Call) -> Value:
-    start = call[1].literal
-    if not isinstance(start, int) or start < 1:
-        raise NoRule("arraySlice expects a literal start of 1 or more")
-    end = f"{start - 1} + {cast(call[2], INT64)}" if len(call) > 2 else f"len({_array(call).sql})"
-    if len(call) > 2 and not (isinstance(call[2].literal, int) and call[2].literal >= 0):
-        raise NoRule("arraySlice expects a literal length of 0 or more")
-    return Value(f"list_slice({_array(call).sql}, {start}, {end})", call[0].type.bare)
+    """From a place, counted from the end below 0; a length below 0 leaves out as many at the end."""
+    start = cast(call[1], INT64)
+    size = cast(call[2], INT64) if len(call) > 2 and call[2].type.bare != NOTHING else "NULL"
+    if call[1].literal == 0:
+        raise NoRule("arraySlice counts from 1")
+    return Value(f"ch_array_slice({_array(call).sql}, {start}, {size})", call[0].type.bare)
+
+
+@scalar("arrayResize", least=2, most=3)
+def resized(call: Call) -> Value:
+    """To a literal length, filled with a value or the default; below 0 at the front."""
+    size = call[1].literal
+    if not isinstance(size, int):
+        raise NoRule("arrayResize expects a literal length")
+    element = _element(_array(call))
+    element = supertype([element, call[2].type]) if len(call) > 2 else element
+    filler = cast(call[2], element) if len(call) > 2 else default_sql(element)
+    source = _as(call[0], array(element))
+    missing = f"list_transform(range({abs(size)} - len({source})), lambda i: {filler})"
+    if size >= 0:
+        return Value(f"list_concat(list_slice({source}, 1, {size}), {missing})", array(element))
+    return Value(f"list_concat({missing}, list_slice({source}, {size}, len({source})))", array(element))
+
+
+@scalar("arrayFlatten", "flatten")
+def flattened(call: Call) -> Value:
+    sql, type_ = _array(call).sql, call[0].type.bare
+    while type_.inner.is_array:
+        sql, type_ = f"flatten({sql})", type_.inner.bare
+    return Value(sql, type_)
+
+
+@scalar("arrayZip", least=1, most=None)
+def zipped(call: Call) -> Value:
+    arrays = [_array(call, position) for position in range(len(call))]
+    type_ = array(Type("Tuple", tuple(_element(each) for each in arrays)))
+    return Value(f"CAST({same_lengths(arrays)} AS {duck_type(type_)})", type_)
+
+
+def same_lengths(arrays: Sequence[Value]) -> str:
+    """Arrays as one array of rows; they are of one length in ClickHouse, or the query fails."""
+    rows = f"list_zip({', '.join(each.sql for each in arrays)})"
+    unequal = " OR ".join(f"len({each.sql}) <> len({arrays[0].sql})" for each in arrays[1:])
+    return f"CASE WHEN {unequal} THEN error('the arrays have different lengths') ELSE {rows} END" if unequal else rows
+
+
+@scalar("arrayIntersect", "arrayExcept", least=2)
+def filtered_by_other(call: Call) -> Value:
+    """Of the first array, what is, or is not, in the second."""
+    left, right = _array(call), _array(call, 1)
+    kept = f"list_contains({_as(right, array(supertype([_element(left), _element(right)])))}, x)"
+    if call.name == "arrayExcept":
+        return Value(f"list_filter({left.sql}, lambda x: NOT {kept})", left.type.bare)
+    return Value(f"ch_array_distinct(list_filter({left.sql}, lambda x: {kept}))", left.type.bare)
+
+
+@scalar("arrayUnion", least=2)
+def united(call: Call) -> Value:
+    type_ = array(supertype([_element(_array(call)), _element(_array(call, 1))]))
+    return Value(f"ch_array_distinct(list_concat({_as(call[0], type_)}, {_as(call[1], type_)}))", type_)
+
+
+@scalar("arrayJaccardIndex", least=2)
+def jaccard(call: Call) -> Value:
+    """How many elements both arrays have, as a share of all."""
+    type_ = array(supertype([_element(_array(call)), _element(_array(call, 1))]))
+    return Value(f"ch_array_jaccard({_as(call[0], type_)}, {_as(call[1], type_)})", FLOAT64)
+
+
+@scalar("countEqual", least=2, keeps_null=True)
+def count_equal(call: Call) -> Value:
+    sought = "NULL" if call[1].type.bare == NOTHING else _same(call, call[1])
+    kept = f"list_filter({_array(call).sql}, lambda x: x IS NOT DISTINCT FROM {sought})"
+    return Value(f"CAST(len({kept}) AS UBIGINT)", UINT64)
 
 
 @scalar("range", least=1, most=3)
@@ -183,95 +253,8 @@ def constant_array(call: Call) -> Value:
     return Value(f"list_transform(ch_range(0, {cast(call[0], INT64)}, 1), lambda i: {call[1].number})", type_)
 
 
-# higher-order functions
-
-
-def _applied(call: Call) -> tuple[str, str, Value]:
-    """A lambda over one array: the array, the name of its element, the body."""
-    function = call[0].function
-    if function is None or len(call) != 2:
-        raise NoRule(f"{call.name} expects a lambda of one argument and one array")
-    source = _array(call, 1)
-    names, body = function([_element(source)])
-    return source.sql, f'"{names[0]}"', body
-
-
-def _mapped(call: Call) -> tuple[str, Type]:
-    """The array itself, or what a lambda makes of its elements."""
-    if call[0].function is None:
-        return _array(call).sql, _element(call[0])
-    source, name, body = _applied(call)
-    return f"list_transform({source}, lambda {name}: {body.number})", plain(body.type)
-
-
-@scalar("arrayMap", least=2, most=None, keeps_null=True)
-def mapped(call: Call) -> Value:
-    sql, type_ = _mapped(call)
-    return Value(sql, array(type_), constant=call[1].constant)
-
-
-@scalar("arrayFilter", least=2, most=None, keeps_null=True)
-def filtered(call: Call) -> Value:
-    source, name, body = _applied(call)
-    return Value(f"list_filter({source}, lambda {name}: {body.truth})", call[1].type.bare)
-
-
-@scalar("arrayCount", "arrayExists", "arrayAll", most=2, keeps_null=True)
-def counted(call: Call) -> Value:
-    if call[0].function is None:
-        kept = f"list_filter({_array(call).sql}, lambda x: x <> 0)"
-        total = _array(call).sql
-    else:
-        total, name, body = _applied(call)
-        kept = f"list_filter({total}, lambda {name}: {body.truth})"
-    if call.name == "arrayCount":
-        return Value(f"CAST(len({kept}) AS UINTEGER)", UINT32)
-    return condition(f"(len({kept}) > 0)" if call.name == "arrayExists" else f"(len({kept}) = len({total}))")
-
-
-@scalar("arrayFirst", "arrayFirstIndex", least=2, keeps_null=True)
-def first(call: Call) -> Value:
-    source, name, body = _applied(call)
-    if call.name == "arrayFirst":
-        type_ = _element(call[1])
-        sql = f"list_extract(list_filter({source}, lambda {name}: {body.truth}), 1)"
-        return Value(sql if type_.nullable else f"coalesce({sql}, {default_sql(type_)})", type_)
-    flags = f"list_transform({source}, lambda {name}: coalesce({body.truth}, FALSE))"
-    return Value(f"CAST(coalesce(list_position({flags}, TRUE), 0) AS UINTEGER)", UINT32)
-
-
-@scalar("arraySum", "arrayAvg", "arrayMin", "arrayMax", most=2, keeps_null=True)
-def reduced(call: Call) -> Value:
-    sql, element = _mapped(call)
-    if not element.is_number or element.nullable:
-        raise NoRule(f"{call.name} of {element} needs the ClickHouse engine")
-    kind = call.name.removeprefix("array").lower()
-    if kind == "avg":
-        return Value(f"coalesce(list_avg({sql}), 0)", FLOAT64)
-    type_ = sum_type(element) if kind == "sum" else element
-    return Value(f"CAST(coalesce(list_{kind}({sql}), 0) AS {duck_type(type_)})", type_)
-
-
-@scalar("arrayCumSum", keeps_null=True)
-def cumulated(call: Call) -> Value:
-    element = _element(_array(call))
-    type_ = sum_type(element)
-    sql = f"list_transform({call[0].sql}, lambda x, i: list_sum(list_slice({call[0].sql}, 1, i)))"
-    return Value(f"CAST({sql} AS {duck_type(array(type_))})", array(type_))
-
-
-@scalar("cosineDistance", "L2Distance", "dotProduct", least=2)
-def distance(call: Call) -> Value:
-    left, right = _array(call), _array(call, 1)
-    if not all(_element(each).is_float and not _element(each).nullable for each in (left, right)):
-        raise NoRule(f"{call.name} expects arrays of floats, found {left.type} and {right.type}")
-    floats = array(FLOAT64)
-    sides = f"{_as(left, floats)}, {_as(right, floats)}"
-    name = {
-        "cosineDistance": "list_cosine_distance",
-        "L2Distance": "list_distance",
-        "dotProduct": "list_inner_product",
-    }[call.name]
-    narrow = all(_element(each).bare.name == "Float32" for each in (left, right))
-    type_ = Type("Float32") if narrow else FLOAT64
-    return Value(f"CAST({name}({sides}) AS {duck_type(type_)})", type_)
+@scalar("arrayEnumerateUniq", "arrayEnumerateDense")
+def enumerated(call: Call) -> Value:
+    """The how-manieth of its kind each element is; or the number of its kind."""
+    name = "ch_array_ordinals" if call.name.endswith("Uniq") else "ch_array_kinds"
+    return Value(f"CAST({name}({_array(call).sql}) AS UINTEGER[])", array(UINT32))

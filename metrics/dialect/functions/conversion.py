@@ -9,8 +9,9 @@ from metrics.dialect.rules import (
     UUID,
     NoRule,
     duck_type,
+    text_sql,
 )
-from metrics.dialect.types import Type
+from metrics.dialect.types import Type, elements
 from metrics.dialect.values import Value, literal_sql, wrapped
 
 
@@ -31,6 +32,8 @@ def convert(value: Value, type_: Type) -> Value:
         sql = value.number
     elif target.is_array and source.is_array:
         return _array(value, type_)
+    elif target.is_tuple and source.is_tuple and len(target.args) == len(source.args):
+        return _tuple(value, type_)
     else:
         sql = _converted(value, source, target)
     if value.type.nullable and not type_.nullable:
@@ -46,6 +49,14 @@ def _array(value: Value, type_: Type) -> Value:
     element = Value("x", value.type.bare.inner, "x")
     converted = convert(element, type_.bare.inner).sql
     return Value(f"list_transform({value.sql}, lambda x: {converted})", type_, constant=value.constant)
+
+
+def _tuple(value: Value, type_: Type) -> Value:
+    parts = value.parts or tuple(
+        Value(f"struct_extract({value.sql}, {text_sql(name)})", inner) for name, inner in elements(value.type)
+    )
+    converted = (convert(part, inner).sql for part, (_, inner) in zip(parts, elements(type_), strict=True))
+    return Value(f"CAST(ROW({', '.join(converted)}) AS {duck_type(type_)})", type_, constant=value.constant)
 
 
 def _converted(value: Value, source: Type, target: Type) -> str:
@@ -85,7 +96,42 @@ def to_text(value: Value) -> str:
         return time_text(zones.local(value.sql, bare.zone), bare)
     if bare.is_number or bare == UUID:
         return f"CAST({value.number} AS VARCHAR)"
+    if bare.is_array or bare.is_tuple or bare.is_map:
+        return _nested_text(value)
     raise NoRule(f"toString of {bare} needs the ClickHouse engine")
+
+
+def _nested_text(value: Value, depth: int = 0) -> str:
+    """`[1,'a']`, `(1,'a')` or `{'a':1}`: texts and times in quotes."""
+    bare, sql = value.type.bare, value.sql
+    if bare.is_tuple:
+        parts = [
+            _inner_text(f"struct_extract({sql}, {text_sql(name)})", type_, depth) for name, type_ in elements(bare)
+        ]
+        joined = " || ',' || ".join(parts)
+        return f"('(' || {joined} || ')')"
+    if bare.is_array:
+        inner = f"list_transform({sql}, lambda t{depth}: {_inner_text(f't{depth}', bare.inner, depth + 1)})"
+        return f"('[' || coalesce(array_to_string({inner}, ','), '') || ']')"
+    key, inner_type = bare.key_and_value
+    pair = (
+        f"{_inner_text(f't{depth}[1]', key, depth + 1)} || ':' || {_inner_text(f't{depth}[2]', inner_type, depth + 1)}"
+    )
+    rows = f"list_transform(list_zip(map_keys({sql}), map_values({sql})), lambda t{depth}: {pair})"
+    return f"('{{' || coalesce(array_to_string({rows}, ','), '') || '}}')"
+
+
+def _inner_text(sql: str, type_: Type, depth: int) -> str:
+    if type_.bare == NOTHING:
+        return "'NULL'"
+    bare = type_.bare
+    value = Value(sql, bare, sql)
+    if bare.is_array or bare.is_tuple or bare.is_map:
+        return _nested_text(value, depth)
+    text = to_text(value)
+    if bare.is_text or bare.is_date or bare.is_time or bare == UUID:
+        text = f"ch_quoted({text})"
+    return f"coalesce({text}, 'NULL')" if type_.nullable else text
 
 
 def time_text(local: str, bare: Type) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from metrics.dialect.functions import arrays
 from metrics.dialect.functions.conversion import to_text
 from metrics.dialect.rules import STRING, UINT64, NoRule, text_sql
 from metrics.dialect.table import Call, scalar
@@ -42,6 +43,8 @@ def change_case_utf8(call: Call) -> Value:
 def length(call: Call) -> Value:
     if call[0].type.is_array:
         return Value(f"CAST(len({call[0].sql}) AS UBIGINT)", UINT64)
+    if call[0].type.is_map:
+        return Value(f"CAST(cardinality({call[0].sql}) AS UBIGINT)", UINT64)
     return Value(f"CAST(strlen({_text(call)}) AS UBIGINT)", UINT64)
 
 
@@ -52,14 +55,17 @@ def length_utf8(call: Call) -> Value:
 
 @scalar("empty", "notEmpty")
 def emptiness(call: Call) -> Value:
-    sql = f"(len({call[0].sql}) = 0)" if call[0].type.is_array else f"({_text(call)} = '')"
+    if call[0].type.is_array or call[0].type.is_map:
+        sql = f"({'len' if call[0].type.is_array else 'cardinality'}({call[0].sql}) = 0)"
+    else:
+        sql = f"({_text(call)} = '')"
     return condition(sql if call.name == "empty" else f"(NOT {sql})", call[0])
 
 
 @scalar("concat", least=1, most=None, any_case=True)
 def concatenated(call: Call) -> Value:
     if all(each.type.is_array for each in call.args):
-        raise NoRule("concat of arrays: use arrayConcat")
+        return arrays.concatenated(call)
     return Value(f"({' || '.join(to_text(each) for each in call.args)})", STRING)
 
 
