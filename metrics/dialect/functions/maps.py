@@ -19,9 +19,9 @@ def _map(call: Call, position: int = 0) -> Value:
     return value
 
 
-@scalar("map", least=0, most=None, keeps_null=True)
+@scalar("map", least=2, most=None, keeps_null=True)
 def make(call: Call) -> Value:
-    if not call.args or len(call) % 2:
+    if len(call) % 2:
         raise NoRule("map expects pairs of a key and a value")
     keys, values = list(call.args[::2]), list(call.args[1::2])
     type_ = Type("Map", (branches(keys), branches(values)))
