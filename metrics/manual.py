@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from metrics.reference import GENERATED, datasources_page, endpoints_page
 from metrics.settings import ROOT, Settings
+from metrics.sqlpage import sql_page
 
 
 def settings_page() -> str:
@@ -75,5 +76,6 @@ def pages(cli: click.Group) -> dict[Path, str]:
         "commands.md": commands_page(cli),
         "endpoints.md": endpoints_page(),
         "datasources.md": datasources_page(),
+        "sql.md": sql_page(),
     }
     return {ROOT / "docs" / name: text for name, text in texts.items()}

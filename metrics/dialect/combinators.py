@@ -228,3 +228,6 @@ _APPLY: Final[dict[str, Callable[[Function, Call, Sequence[str]], Value]]] = {
     "MergeState": _merge_state,
     "SimpleState": _simple_state,
 }
+
+COMBINATORS: Final = tuple(_APPLY)
+"""What may stand behind an aggregate's name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from metrics.dialect.rules import NOTHING, NoRule, plain, text_sql
@@ -120,7 +121,8 @@ class Function:
     params: tuple[int, int] = (0, 0)
     window_only: bool = False
     keeps_null: bool = False
-    summary: str = field(default="", compare=False)
+    summary: str = field(default="", compare=False)  # the first paragraph of the builder's docstring
+    subject: str = field(default="", compare=False)  # the module that registered it
 
 
 # Aggregates for which a written NULL is no row; any other gives NULL.
@@ -133,6 +135,9 @@ ANY_CASE: Final[dict[str, str]] = {}
 
 
 def _register(function: Function, any_case: bool) -> None:
+    build = function.build.func if isinstance(function.build, partial) else function.build
+    summary = " ".join((build.__doc__ or "").partition("\n\n")[0].split())
+    function = replace(function, summary=summary, subject=build.__module__)
     for name in function.names:
         FUNCTIONS[name] = function
         if any_case:

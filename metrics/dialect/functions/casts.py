@@ -27,7 +27,7 @@ _STORAGE: Final = {"toDecimal32": 9, "toDecimal64": 18, "toDecimal128": 38}
 
 
 def _like(call: Call, target: Type) -> Value:
-    """A toX function: NULL in is NULL out, which `build` puts into the type."""
+    """The value as that type; a text that is none stops the query, a number that does not fit wraps or is cut."""
     value = replace(call[0], type=not_nullable(call[0].type))
     return convert(value, target)
 
