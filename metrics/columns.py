@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,7 @@ class ColumnType:
         return self.array(values) if self.array else pa.array(values, self.arrow)
 
 
+@lru_cache(maxsize=4096)
 def parse_type(text: str) -> ColumnType:
     """The type that `text` names.
 

@@ -165,7 +165,10 @@ class Template:
 
 @dataclass(frozen=True)
 class _Part:
-    """One piece of a template. `expression` is None for text; `lines` is how many line ends the tag itself holds."""
+    """One piece of a template. `expression` is None for text; `lines` is how many line ends the tag itself holds.
+
+    `skipped` is how many line ends each branch leaves that is not taken.
+    """
 
     kind: str  # text, output, if, for, set
     text: str = ""
@@ -173,6 +176,7 @@ class _Part:
     branches: tuple[tuple[ast.expr | None, list[_Part]], ...] = ()
     target: ast.expr | None = None
     lines: int = 0
+    skipped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -291,7 +295,8 @@ class _Parser:
             if closing is None:
                 raise self.error("expected {% end %} after this {% if %}", tag.line)
             if word == "end":
-                return _Part("if", branches=tuple(branches), lines=lines)
+                skipped = tuple(_line_ends(body) for _, body in branches)
+                return _Part("if", branches=tuple(branches), lines=lines, skipped=skipped)
             if condition is None:
                 raise self.error(f"{word} after else", closing.line)
             rest = closing.body.strip()[len(word) :]
@@ -757,12 +762,12 @@ class _Run:
     def part_if(self, part: _Part) -> None:
         """The first branch that holds; the others leave their line ends, so that errors name the right lines."""
         taken = False
-        for condition, body in part.branches:
+        for (condition, body), line_ends in zip(part.branches, part.skipped, strict=True):
             if not taken and (condition is None or self.truth(condition)):
                 taken = True
                 self.parts(body)
             else:
-                self.sql.append("\n" * _line_ends(body))
+                self.sql.append("\n" * line_ends)
 
     def truth(self, expression: ast.expr) -> bool:
         value = self.evaluate(expression)
