@@ -8,7 +8,7 @@ that what stands under `{% if defined(x) %}` is read too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -100,15 +100,15 @@ def pointed(source: str, column: int) -> str:
     return f"    {plain}\n    {mark}"
 
 
-def check(folder: Path) -> Report:
-    """Read, compile and judge every definition below `folder`.
+def check(folder: Path, pipes: Container[str] | None = None) -> Report:
+    """Read every definition below `folder`, and compile and judge every pipe, or those named in `pipes`.
 
     Raises:
         StartError: the folder does not exist.
     """
     if not folder.is_dir():
         raise StartError(f"The folder {folder} does not exist; PERCH_PROJECT or the argument names the definitions'.")
-    return _Check(folder).report()
+    return _Check(folder).report(pipes)
 
 
 def from_here(folder: Path) -> Path:
@@ -128,14 +128,15 @@ class _Check:
         self.pipes: list[CheckedPipe] = []
         self.broken: set[str] = set()
 
-    def report(self) -> Report:
+    def report(self, pipes: Container[str] | None) -> Report:
         for mistake in self.mistakes:
             self.mistake(mistake)
             self.further(mistake)
         self.broken = {Path(mistake.file).stem for mistake in self.mistakes}
         workspace = Workspace(dict(self.sources()), self.project.pipes)
-        for pipe in self.project.pipes.values():
-            self.pipe(pipe, workspace)
+        for name, pipe in self.project.pipes.items():
+            if pipes is None or name in pipes:
+                self.pipe(pipe, workspace)
         ordered = sorted(self.found.values(), key=lambda problem: (str(problem.path), problem.line, problem.column))
         suffixes = [path.suffix for path in self.lines]
         return Report(tuple(ordered), tuple(self.pipes), {kind: suffixes.count(kind) for kind in _SUFFIXES})
