@@ -241,7 +241,8 @@ def _query(nodes: list[tuple[_Step, str]]) -> PipeQuery:
 
 def _refused(error: DefinitionError) -> BadRequest:
     """What the sender of a SELECT is told that does not compile."""
-    return BadRequest(f"The SQL cannot be run: {error.placed}")
+    sentence = " ".join(error.placed.split())  # a name in it may hold line ends
+    return BadRequest(f"The SQL cannot be run: {sentence}")
 
 
 def sample(parameter: Parameter) -> object:
