@@ -339,7 +339,7 @@ RUNAWAYS = {
         408,
         "159",
     ),
-    "SELECT arraySum(arrayMap(x -> arraySum(arrayMap(y -> arraySum(range(9999)), range(9999))), range(9999))) AS x": (
+    "SELECT count() AS x FROM (SELECT arrayJoin(range(3001)) AS a, arrayJoin(range(3002)) AS b FROM numbers(9999))": (
         408,
         "159",
     ),
