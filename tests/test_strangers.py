@@ -77,7 +77,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     (folder / "project").mkdir()
     for name, text in FILES.items():
         (folder / "project" / name).write_text(text)
-    with running(make_settings(folder, project=folder / "project", query_timeout="1s")) as perch:
+    with running(make_settings(folder, project=folder / "project", query_timeout="2s", memory="400MB")) as perch:
         rows = [{"at": f"2026-01-0{day} 12:00:00", "name": f"name{day}", "n": day} for day in (1, 2, 3)]
         assert perch.post_events("open", [*rows, {"at": "no time", "name": "bad"}]).json()["quarantined_rows"] == 1
         paid = [("acme", "100"), ("acme", "250"), ("other", SECRET)]
@@ -345,7 +345,7 @@ RUNAWAYS = {
     ),
     "SELECT length(groupArray(number)) AS x FROM numbers(3000000000)": (400, "241"),
     "SELECT arrayStringConcat(arrayMap(x -> repeat('x', 10000), range(300000))) AS s": (400, "241"),
-    "SELECT length(replaceAll(replaceAll(repeat('a', 100000), 'a', repeat('a', 1000)), 'a', repeat('a', 100))) AS x": (
+    "SELECT length(replaceAll(replaceAll(repeat('a', 9999), 'a', repeat('a', 999)), 'a', repeat('a', 99))) AS x": (
         400,
         "241",
     ),
