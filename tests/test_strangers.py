@@ -340,7 +340,6 @@ RUNAWAYS = {
     "SELECT count() AS x FROM numbers(9999999) AS a CROSS JOIN numbers(9999999) AS b WHERE a.number * b.number = 7": {
         TIME
     },
-    "SELECT count() AS x FROM (SELECT arrayJoin(range(9999)) AS a, arrayJoin(range(9998)) AS b FROM numbers(9999))": {
         TIME
     },
     "SELECT length(groupArray(number)) AS x FROM numbers(3000000000)": {MEMORY, TIME},
