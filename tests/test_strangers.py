@@ -340,8 +340,6 @@ RUNAWAYS = {
     "SELECT count() AS x FROM numbers(9999999) AS a CROSS JOIN numbers(9999999) AS b WHERE a.number * b.number = 7": {
         TIME
     },
-        TIME
-    },
     "SELECT length(groupArray(number)) AS x FROM numbers(3000000000)": {MEMORY, TIME},
     "SELECT arrayStringConcat(arrayMap(x -> repeat('x', 10000), range(300000))) AS s": {MEMORY, TIME},
     "SELECT length(replaceAll(replaceAll(repeat('a', 9999), 'a', repeat('a', 999)), 'a', repeat('a', 99))) AS x": {
