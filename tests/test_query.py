@@ -110,3 +110,21 @@ def test_a_query_that_takes_too_long_stops_no_other(start_perch: Callable[..., P
             assert answer == (200, [{"n": number, "c": 0}])
         else:
             assert answer == (408, "The query took longer than 0.3 s; ask for a shorter range.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[1]", b"{", b'{"model": NaN}', b'{"model": "\\ud800"}', b'{"q": "SELECT \'\\ud800\' FROM _"}', b"\xff",
+        b'{"model":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+    ids=["list", "half", "nan", "surrogate", "surrogate-in-q", "not-utf-8", "deep"],
+)  # fmt: skip
+def test_a_body_that_is_no_json_object_is_a_400(small: Perch, body: bytes) -> None:
+    answer = small.request("POST", BY_MODEL, data=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "The body is not a JSON object of parameters.")
+
+
+def test_an_empty_body_of_any_type_has_no_parameters(small: Perch) -> None:
+    for headers in (FORM, {"Content-Type": "application/json"}, {}):
+        assert len(rows(small.request("POST", BY_MODEL, data=b"", headers=headers))) == 2

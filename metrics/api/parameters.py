@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from flask import request
 from werkzeug.datastructures import MultiDict
 
@@ -43,7 +44,9 @@ def _merged(values: MultiDict[str, str]) -> dict[str, object]:
 
 
 def _json_parameters() -> dict[str, object]:
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise BadRequest("The body is not a JSON object of parameters.")
-    return body
+    """The JSON object of the body, which may be empty; stricter than Flask's, which takes half a surrogate pair."""
+    data = request.get_data(parse_form_data=False)
+    try:
+        return msgspec.json.decode(data, type=dict[str, object]) if data.strip() else {}
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not a JSON object of parameters.") from None
