@@ -191,7 +191,7 @@ class Client:
         answers = list(re.finditer(rb"HTTP/1\.1 (\d{3})[^\r]*\r\n(.*?)\r\n\r\n([^\r\n]*)", said, re.DOTALL))
         self.figures.silent += not answers
         for answer in answers:
-            replayed = b"idempotent-replayed" in answer[2].lower()
+            replayed = b"\r\nidempotent-replayed:" in b"\r\n" + answer[2].lower()  # and not where CORS names it
             self._note(int(answer[1]), answer[3].partition(b"HTTP/1.1 ")[0], replayed)
 
     def _raw_request(self) -> bytes:
