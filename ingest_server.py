@@ -145,8 +145,8 @@ def serve(settings: Settings, *, watch: bool = False) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: server.close())
         if stopping.is_set():
             server.close()
-        print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
         with watching(opened.perch, _say) if watch else contextlib.nullcontext():
+            print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
             server.run()
 
 

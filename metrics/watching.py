@@ -17,6 +17,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from metrics.checking import check, from_here
+from metrics.datafiles import load_folder
 from metrics.errors import DefinitionError, PerchError, StartError
 from metrics.instance import Perch
 
@@ -47,6 +48,8 @@ def watching(perch: Perch, say: Say) -> Iterator[None]:
         raise StartError(
             f"The folder {folder} cannot be watched ({error.strerror}): free some inotify watches."
         ) from None
+    if _is_stale(perch):  # something was saved between the reading of the files and the watch
+        saved.set()
     reloading = threading.Thread(target=_reload_when, args=(saved, stopping, perch, say), name="reload", daemon=True)
     reloading.start()
     try:
@@ -57,6 +60,15 @@ def watching(perch: Perch, say: Say) -> Iterator[None]:
         observer.stop()
         observer.join()
         reloading.join()
+
+
+def _is_stale(perch: Perch) -> bool:
+    try:
+        now = load_folder(perch.settings.project)
+    except DefinitionError:
+        return True
+    served = {name: source.definition for name, source in perch.workspace.sources.items()}
+    return now.pipes != perch.workspace.pipes or now.datasources != served
 
 
 class _Saves(FileSystemEventHandler):
