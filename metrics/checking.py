@@ -212,6 +212,8 @@ class _Check:
         engine, file = source.engine, source.path.name
         if engine.name != "MergeTree":
             reason = f"here {engine.name} keeps every row, as MergeTree does; what it does to rows, ClickHouse does"
+            if engine.name == "ReplacingMergeTree":
+                reason += "; FINAL reads the last row of each sorting key"
             self.tell_at("warning", reason, file, r"(?i)^ENGINE\s")
         if engine.ttl:
             self.tell_at(

@@ -183,7 +183,14 @@ class Endpoint:
         pipes = self._queries(texts)
         own = pipes[self.pipe.name]
         return compile_query(
-            own.sql, self._tables, nodes=own.nodes, pipes=pipes, only=self._only, file=own.file, line=own.line
+            own.sql,
+            self._tables,
+            nodes=own.nodes,
+            pipes=pipes,
+            only=self._only,
+            latest=self._workspace.latest,
+            file=own.file,
+            line=own.line,
         )
 
     def _compile_over(self, texts: tuple[str, ...], sql: str) -> Compiled:
@@ -191,7 +198,9 @@ class Endpoint:
         pipes = self._queries(texts)
         try:
             over = {**pipes, "_": pipes[self.pipe.name]}
-            return compile_query(sql, self._tables, pipes=over, only=("_", self.pipe.name))
+            return compile_query(
+                sql, self._tables, pipes=over, only=("_", self.pipe.name), latest=self._workspace.latest
+            )
         except DefinitionError as error:
             raise _refused(error) from None
 

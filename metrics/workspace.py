@@ -79,6 +79,27 @@ class Source:
         keys = self.definition.engine.sorting_key
         return next((name for name in keys if kinds.get(name, "").startswith(("DateTime", "Date"))), "")
 
+    @cached_property
+    def latest(self) -> str:
+        """What FINAL reads of a ReplacingMergeTree: the last row of each sorting key, by its version first.
+
+        "" for the other engines, and where a key cannot be computed here.
+        """
+        engine = self.definition.engine
+        version, deleted = engine.options.get("ENGINE_VER", ""), engine.options.get("ENGINE_IS_DELETED", "")
+        known = {"", *dict(self.columns)}
+        if engine.name != "ReplacingMergeTree" or not engine.sorting_key or not {version, deleted} <= known:
+            return ""
+        try:
+            keys = ", ".join(compile_expression(key, self.columns) for key in engine.sorting_key)
+        except DefinitionError:
+            return ""
+        order = [f"{quoted(version)} DESC"] if version else []
+        window = f"PARTITION BY {keys} ORDER BY {', '.join([*order, '_seq DESC', 'rowid DESC'])}"
+        last = f"SELECT * FROM rows.{quoted(self.name)} QUALIFY row_number() OVER ({window}) = 1"
+        kept = f" WHERE {quoted(deleted)} = 0" if deleted else ""
+        return f"(SELECT {', '.join(quoted(name) for name, _ in self.columns)} FROM ({last}){kept})"
+
     @property
     def unique_key(self) -> str:
         """The column of row ids that `TAGS "unique_key=..."` declares; "" without one."""
@@ -175,6 +196,11 @@ class Workspace:
             tables[source.name] = source.columns
             tables[source.quarantine] = source.quarantine_columns
         return tables
+
+    @cached_property
+    def latest(self) -> Mapping[str, str]:
+        """The SQL of what FINAL reads, for the data sources that it may stand behind."""
+        return {name: source.latest for name, source in self.sources.items() if source.latest}
 
     @cached_property
     def scopes(self) -> Mapping[str, frozenset[str]]:

@@ -37,7 +37,7 @@ def refused(sql: str) -> str:
         ("SELECT\n  model,\n  histogramBy(10)(t, n = 1)\nFROM events", "x.pipe:12:15: the function histogramBy"),
         ("SELECT model\nFROM events\nWHERE nope = 1", "x.pipe:12:7: there is no column nope; there are model, cost"),
         ("SELECT * FROM nope", "x.pipe:10:15: there is no data source or pipe nope"),
-        ("SELECT * FROM events FINAL", "FINAL in FROM needs the ClickHouse engine"),
+        ("SELECT * FROM events FINAL", "FINAL on events needs the ClickHouse engine; on a data source of the engine"),
         ("SELECT count() FROM events SAMPLE 0.1", "needs the ClickHouse engine"),
         ("SELECT n FROM events ORDER BY n WITH FILL STEP -1", "the STEP of WITH FILL is above 0"),
         ("SELECT n FROM events ORDER BY n WITH FILL STEP 0.5", "the STEP of WITH FILL over UInt32 is a whole number"),

@@ -96,6 +96,7 @@ def compile_query(
     nodes: Nodes | None = None,
     pipes: Mapping[str, PipeQuery] | None = None,
     only: Collection[str] | None = None,
+    latest: Mapping[str, str] | None = None,
     stored: bool = False,
     file: str = "",
     line: int = 1,
@@ -104,7 +105,8 @@ def compile_query(
 
     `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
     nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
-    and nothing else, whatever the pipes read. With `stored` the rows go into a table instead of an answer: times stay
+    and nothing else, whatever the pipes read. `latest` holds, for tables that FINAL may read, the DuckDB SQL of the
+    rows that it leaves. With `stored` the rows go into a table instead of an answer: times stay
     UTC, and columns may be states of aggregates (`sumState(x)`), for which `storage_type` names the column's type.
 
     Raises:
@@ -112,6 +114,7 @@ def compile_query(
             reads itself, by way of others perhaps.
     """
     queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
+    queries.latest = latest or {}
     found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only, not stored)
     if expansion(found.sql) > MAX_EXPANSION:
         reason = "functions are nested too deeply; put the inner ones into a subquery"

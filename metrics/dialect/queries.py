@@ -85,6 +85,7 @@ class Queries:
     def __init__(self, tables: Mapping[str, Relation], file: str, line: int) -> None:
         self.tables = tables
         self.parameters = True  # whether the SQL may name values that are bound
+        self.latest: Mapping[str, str] = {}  # of tables that FINAL may read, the SQL of the rows that it leaves
         self.offered: Sequence[str] = ()  # names to tell of, where one is not there
         self.file = file
         self.first_line = line
@@ -381,6 +382,15 @@ class Queries:
             raise self.refuse(f"there is no data source or pipe {node.name}{self.known()}", node)
         self.used.add(node.name)
         return self.tables[node.name]
+
+    def latest_rows(self, node: exp.Final, scope: Scope) -> Relation:
+        """`t FINAL`: the rows that the engine of the table leaves in the end."""
+        table = node.this
+        relation = self.named_table(table, scope) if isinstance(table, exp.Table) and not table.db else None
+        if relation is None or relation is not self.tables.get(table.name) or table.name not in self.latest:
+            reason = f"FINAL on {table.name or 'a subquery'} needs the ClickHouse engine"
+            raise self.refuse(f"{reason}; on a data source of the engine ReplacingMergeTree it does not", node)
+        return Relation(self.latest[table.name], relation.columns)
 
     def known(self) -> str:
         """What a request may read."""

@@ -80,9 +80,11 @@ class Sources:
         elif isinstance(node, exp.Table):
             relation, name = self.table(node)
             name = node.alias or name
+        elif isinstance(node, exp.Final):
+            relation = self.queries.latest_rows(node, self.scope)
+            name = node.this.alias or node.this.name
         else:
-            word = "FINAL" if isinstance(node, exp.Final) else node.sql("clickhouse")[:60]
-            raise self.queries.refuse(f"{word} in FROM needs the ClickHouse engine", node)
+            raise self.queries.refuse(f"{node.sql('clickhouse')[:60]} in FROM needs the ClickHouse engine", node)
         if alias is not None and alias.args.get("columns"):
             relation = self.queries.renamed(relation, [each.name for each in alias.args["columns"]], node)
         return relation, Source(name, dict(relation.columns), nulls=self.queries.use_nulls)
