@@ -237,11 +237,13 @@ CREATE OR REPLACE MACRO ch_substring(s, start, size) AS
     CASE WHEN start = 0 THEN ''
          WHEN strlen(s) = length(s) THEN
              ch_slice(s, CASE WHEN start > 0 THEN start - 1 ELSE length(s) + start END, size)
-         ELSE error('substring of text that is not ASCII counts bytes; use substringUTF8') END;
+         ELSE decode(unhex(ch_slice(hex(s), 2 * CASE WHEN start > 0 THEN start - 1 ELSE strlen(s) + start END, 2 * size))) END;
+CREATE OR REPLACE MACRO ch_substring_utf8(s, start, size) AS
+    CASE WHEN start = 0 THEN '' ELSE ch_slice(s, CASE WHEN start > 0 THEN start - 1 ELSE length(s) + start END, size) END;
 CREATE OR REPLACE MACRO ch_left(s, n) AS
-    CASE WHEN strlen(s) = length(s) THEN left(s, n) ELSE error('left of text that is not ASCII counts bytes; use leftUTF8') END;
+    CASE WHEN strlen(s) = length(s) THEN left(s, n) ELSE decode(unhex(left(hex(s), 2 * n))) END;
 CREATE OR REPLACE MACRO ch_right(s, n) AS
-    CASE WHEN strlen(s) = length(s) THEN right(s, n) ELSE error('right of text that is not ASCII counts bytes; use rightUTF8') END;
+    CASE WHEN strlen(s) = length(s) THEN right(s, n) ELSE decode(unhex(right(hex(s), 2 * n))) END;
 CREATE OR REPLACE MACRO ch_reverse(s) AS
     CASE WHEN strlen(s) = length(s) THEN reverse(s) ELSE error('reverse of text that is not ASCII turns bytes; use reverseUTF8') END;
 CREATE OR REPLACE MACRO ch_position(s, needle) AS
@@ -326,6 +328,8 @@ CREATE OR REPLACE MACRO ch_json_string(s, path) AS
     CASE WHEN s IS NULL THEN NULL
          WHEN coalesce(json_type(ch_json(s), path), 'NULL') = 'NULL' THEN ''
          WHEN json_type(ch_json(s), path) = 'VARCHAR' THEN json_extract_string(ch_json(s), path)
+         WHEN json_type(ch_json(s), path) = 'DOUBLE'
+         THEN ch_float_text(TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE))
          ELSE CAST(json_extract(ch_json(s), path) AS VARCHAR) END;
 CREATE OR REPLACE MACRO ch_json_raw(s, path) AS
     CASE WHEN s IS NULL THEN NULL ELSE coalesce(CAST(json_extract(ch_json(s), path) AS VARCHAR), '') END;
@@ -351,7 +355,8 @@ CREATE OR REPLACE MACRO ch_json_bool(s, path) AS
          WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'DOUBLE')
          THEN TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE) <> 0
          ELSE FALSE END;
-CREATE OR REPLACE MACRO ch_json_has(s, path) AS (json_type(ch_json(s), path) IS NOT NULL);
+CREATE OR REPLACE MACRO ch_json_has(s, path) AS
+    CASE WHEN s IS NOT NULL THEN json_type(ch_json(s), path) IS NOT NULL END;
 CREATE OR REPLACE MACRO ch_json_length(s, path) AS
     CASE WHEN s IS NULL THEN NULL
          WHEN json_type(ch_json(s), path) = 'ARRAY' THEN CAST(json_array_length(ch_json(s), path) AS UBIGINT)
@@ -421,3 +426,21 @@ CREATE OR REPLACE MACRO ch_rpad(s, length_, fill) AS
 CREATE OR REPLACE MACRO ch_pattern(p) AS
     CASE WHEN regexp_matches(p, '\{[0-9]*,?[0-9]{2}') THEN error('At most 9 counted repetitions in a pattern that is computed')
          ELSE p END;
+CREATE OR REPLACE MACRO ch_json_elements(s, path) AS
+    CASE WHEN json_type(ch_json(s), path) = 'ARRAY'
+         THEN CAST(json_extract(ch_json(s), path || '[*]') AS VARCHAR[]) ELSE CAST([] AS VARCHAR[]) END;
+CREATE OR REPLACE MACRO ch_json_keys(s, path) AS
+    CASE WHEN json_type(ch_json(s), path) = 'OBJECT' THEN json_keys(ch_json(s), path) ELSE CAST([] AS VARCHAR[]) END;
+CREATE OR REPLACE MACRO ch_json_members(s, path) AS
+    CASE WHEN json_type(ch_json(s), path) = 'OBJECT'
+         THEN CAST(json_extract(ch_json(s), path || '.*') AS VARCHAR[]) ELSE CAST([] AS VARCHAR[]) END;
+-- Numbers of any size; NULL where there is none.
+CREATE OR REPLACE MACRO ch_json_number(s, path) AS
+    CASE WHEN json_type(ch_json(s), path) IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE', 'VARCHAR')
+         THEN json_extract_string(ch_json(s), path)
+         WHEN json_type(ch_json(s), path) = 'BOOLEAN'
+         THEN CASE WHEN json_extract_string(ch_json(s), path) = 'true' THEN '1' ELSE '0' END END;
+CREATE OR REPLACE MACRO ch_json_whole(s, path) AS
+    CASE WHEN json_type(ch_json(s), path) = 'DOUBLE'
+         THEN TRY_CAST(trunc(TRY_CAST(json_extract_string(ch_json(s), path) AS DOUBLE)) AS HUGEINT)
+         ELSE TRY_CAST(ch_try_integer_text(ch_json_number(s, path)) AS HUGEINT) END;

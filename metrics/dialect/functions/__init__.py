@@ -8,6 +8,7 @@ from metrics.dialect.functions import (
     bits,
     casts,
     collections,
+    digests,
     funnels,
     json,
     lambdas,
@@ -37,6 +38,7 @@ assert arrays
 assert bits
 assert casts
 assert collections
+assert digests
 assert funnels
 assert json
 assert lambdas

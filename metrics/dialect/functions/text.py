@@ -83,8 +83,8 @@ def substring(call: Call) -> Value:
 
 @scalar("substringUTF8", least=2, most=3)
 def substring_utf8(call: Call) -> Value:
-    rest = f", {_integer(call, 2)}" if len(call) > 2 else ""
-    return Value(f"substring({_text(call)}, {_integer(call, 1)}{rest})", STRING)
+    rest = f", {_integer(call, 2)}" if len(call) > 2 else ", NULL"
+    return Value(f"ch_substring_utf8({_text(call)}, {_integer(call, 1)}{rest})", STRING)
 
 
 @scalar("left", "right", least=2, any_case=True)
@@ -190,9 +190,9 @@ def replace_regexp(call: Call) -> Value:
     return Value(f"regexp_replace({_text(call)}, {_pattern(call)}, {_text(call, 2)}, '{options}')", STRING)
 
 
-@scalar("startsWith", "endsWith", least=2)
+@scalar("startsWith", "endsWith", "startsWithUTF8", "endsWithUTF8", least=2)
 def edges(call: Call) -> Value:
-    name = "starts_with" if call.name == "startsWith" else "suffix"
+    name = "starts_with" if call.name.startswith("starts") else "suffix"
     return condition(f"{name}({_text(call)}, {_text(call, 1)})", *call.args)
 
 
@@ -245,3 +245,13 @@ def formatted(call: Call) -> Value:
     for argument, piece in zip(call.args[1:], pieces[1:], strict=True):
         written += [to_text(argument), text_sql(piece)]
     return Value(f"({' || '.join(written)})", STRING)
+
+
+@scalar("multiMatchAny", "multiSearchAnyCaseInsensitive", least=2)
+def any_of(call: Call) -> Value:
+    """Whether one of an array of patterns, or of texts in any case, is in a text."""
+    if not call[1].type.is_array or not call[1].type.bare.inner.is_text:
+        raise NoRule(f"{call.name} expects an array of strings, found {call[1].type}")
+    text = _text(call)
+    holds = f"regexp_matches({text}, p, 's')" if call.name == "multiMatchAny" else f"contains(lower({text}), lower(p))"
+    return condition(f"(len(list_filter({call[1].sql}, lambda p: {holds})) > 0)", call[0])
