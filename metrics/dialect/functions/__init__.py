@@ -8,7 +8,7 @@ from metrics.dialect.functions import (
     bits,
     casts,
     collections,
-    digests,
+    encodings,
     funnels,
     json,
     lambdas,
@@ -38,7 +38,7 @@ assert arrays
 assert bits
 assert casts
 assert collections
-assert digests
+assert encodings
 assert funnels
 assert json
 assert lambdas

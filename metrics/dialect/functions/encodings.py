@@ -1,4 +1,4 @@
-"""Texts as base64, and UUIDs; digests as ClickHouse has them are bytes, which `hex` writes."""
+"""Texts as base64, and UUIDs."""
 
 from __future__ import annotations
 
