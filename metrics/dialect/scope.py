@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -134,11 +135,12 @@ class Scope:
         return scope is not None
 
     def shown_name(self, name: str, table: str) -> str:
-        """What ClickHouse calls `table.name`: `name`, unless that alone would or could mean another column.
+        """What ClickHouse calls `table.name`: `name`, unless that alone would or could mean another column or an alias.
 
         With one JOIN the left side's columns keep their names; with more, every column that two sources have is
         called by both names.
         """
         owners = [source.alias for source in self.sources if name in source.columns]
         clear = owners[:1] == [table] if self.joins < 2 else owners == [table]
-        return name if clear else f"{table}.{name}"
+        nameless = re.fullmatch(r"_t\d+", table) is not None  # a subquery without an alias
+        return name if nameless or (clear and self.alias(name) is None) else f"{table}.{name}"

@@ -12,6 +12,9 @@ from metrics.dialect.rules import NoRule
 from metrics.dialect.scope import Source
 from metrics.dialect.values import Value
 
+Columns = Sequence[tuple[str, Value]]
+"""Columns under their own names, with the names that they are shown by in their values."""
+
 
 class Stars:
     """Expands what stands for several columns in one SELECT list."""
@@ -39,14 +42,14 @@ class Stars:
             return self.matching(item)
         return None
 
-    def all(self) -> list[Value]:
+    def all(self) -> Columns:
         """`*`: the keys of USING first, then each source's other columns."""
         if not self.scope.sources:
             raise NoRule("* needs a FROM")
-        found = [key.value(name) for name, key in self.scope.keys.items()]
+        found = [(name, key.value(name)) for name, key in self.scope.keys.items()]
         for source in self.scope.sources:
             found += [
-                self.column(source, name)
+                (name, self.column(source, name))
                 for name in source.columns
                 if not (name in self.scope.keys and name in source.widened)
             ]
@@ -58,13 +61,14 @@ class Stars:
             return self.scope.locals[name]
         return source.value(name).named(self.scope.shown_name(name, source.alias))
 
-    def of(self, table: str) -> list[Value]:
+    def of(self, table: str) -> Columns:
         for source in self.scope.sources:
             if source.alias == table:
-                return [source.value(name).named(self.scope.shown_name(name, table)) for name in source.columns]
+                shown = self.scope.shown_name
+                return [(name, source.value(name).named(shown(name, table))) for name in source.columns]
         raise NoRule(f"there is nothing named {table} in FROM")
 
-    def changed(self, star: exp.Star, columns: Sequence[Value]) -> list[Value]:
+    def changed(self, star: exp.Star, columns: Columns) -> list[Value]:
         """EXCEPT leaves columns out, by name or by pattern; REPLACE puts expressions in their place."""
         if star.args.get("rename"):
             raise NoRule("* RENAME needs the ClickHouse engine")
@@ -72,20 +76,20 @@ class Stars:
         names = {each.name for each in out if not isinstance(each, exp.Literal)}
         patterns = [_pattern(each) for each in out if isinstance(each, exp.Literal)]
         replaced = {each.alias: each.this for each in star.args.get("replace") or []}
-        unknown = [name for name in replaced if name not in {column.name for column in columns}]
+        unknown = [name for name in replaced if name not in {known for known, _ in columns}]
         if unknown:
             raise NoRule(f"REPLACE: there is no column {unknown[0]}")
         return [
-            self.expressions.aliased(column.name, replaced[column.name]) if column.name in replaced else column
-            for column in columns
-            if column.name not in names and not any(pattern.search(column.name) for pattern in patterns)
+            self.expressions.aliased(name, replaced[name]) if name in replaced else column
+            for name, column in columns
+            if name not in names and not any(pattern.search(name) for pattern in patterns)
         ]
 
     def matching(self, call: exp.Anonymous) -> list[Value]:
         """`COLUMNS('pattern')`, or `COLUMNS(a, b)`."""
         if len(call.expressions) == 1 and isinstance(call.expressions[0], exp.Literal):
             pattern = _pattern(call.expressions[0])
-            return [column for column in self.all() if pattern.search(column.name)]
+            return [column for name, column in self.all() if pattern.search(name)]
         return [self.expressions.value(each) for each in call.expressions]
 
     def applied(self, function: exp.Expr, column: Value) -> Value:

@@ -236,3 +236,98 @@ SELECT a, b FROM values('a UInt8, b String', (1, 'x')) AS v WHERE v.a = 1;
 
 SELECT v.b, e.delta FROM values('b String', 'gpt-4', 'llama') AS v JOIN events AS e ON e.model = v.b WHERE e.delta >
     10 ORDER BY e.delta;
+
+SELECT rank + 1 AS rank FROM prices ORDER BY rank DESC;
+
+SELECT p.rank + 1 AS rank FROM prices p ORDER BY p.rank DESC;
+
+SELECT delta AS d FROM events WHERE d > 10 AND d < 14 ORDER BY d;
+
+SELECT count() AS model, max(delta) AS m FROM events GROUP BY provider ORDER BY model, m;
+
+SELECT model AS provider, provider AS model FROM events WHERE delta = 3;
+
+SELECT sum(prompt_tokens) AS prompt_tokens, prompt_tokens / 2 AS half FROM events;
+
+WITH x AS (SELECT delta AS y FROM events) SELECT y AS z, z * 2 AS w FROM x WHERE w > 30 ORDER BY w;
+
+WITH a AS (SELECT 1 AS v), a2 AS (SELECT v + 1 AS v FROM a) SELECT (SELECT v FROM a2) AS q, v FROM a;
+
+WITH 1 AS delta SELECT delta FROM events LIMIT 1;
+
+WITH 'x' AS model SELECT model, count() FROM events GROUP BY model;
+
+SELECT (SELECT max(rank) FROM prices) AS m, count() FROM events WHERE delta > m;
+
+SELECT if(x > 1, 'a', 'b') AS y, x FROM (SELECT arrayJoin([1, 2]) AS x) ORDER BY x;
+
+SELECT model, count() AS c FROM events GROUP BY model WITH CUBE ORDER BY c DESC, model LIMIT 2;
+
+SELECT model, count() AS c FROM events GROUP BY model WITH ROLLUP ORDER BY model, c LIMIT 1 BY model;
+
+SELECT upper(model) AS model, count() AS c FROM events GROUP BY model WITH ROLLUP ORDER BY model, c;
+
+SELECT concat(model, '!') AS m, count() AS c FROM events GROUP BY ROLLUP(model) ORDER BY m, c;
+
+SELECT toStartOfHour(event_time) AS h, model, count() AS c FROM events WHERE delta > 10 GROUP BY GROUPING SETS ((h,
+    model), (h), ()) ORDER BY h, model, c;
+
+SELECT coalesce(user, 'none') AS u, count() AS c FROM events GROUP BY u WITH ROLLUP ORDER BY u, c;
+
+SELECT user, count() AS c FROM events GROUP BY user ORDER BY user NULLS FIRST;
+
+SELECT DISTINCT user, success FROM events ORDER BY success, user;
+
+SELECT d, t FROM (SELECT delta AS d, tags FROM events WHERE delta > 16) LEFT ARRAY JOIN tags AS t ORDER BY d, t;
+
+SELECT d, t, length(tags) FROM (SELECT delta AS d, tags FROM events WHERE delta > 16) ARRAY JOIN tags AS t ORDER BY
+    d, t;
+
+SELECT count(), uniq(t) FROM events ARRAY JOIN arrayConcat(tags, ['z']) AS t;
+
+SELECT model, t, count() AS c FROM events ARRAY JOIN tags AS t GROUP BY model, t ORDER BY model, t LIMIT 1 BY model;
+
+SELECT t, n FROM (SELECT ['a', 'b'] AS t, 5 AS n) ARRAY JOIN t WHERE t = 'b';
+
+SELECT a, b FROM (SELECT [[1, 2], [3]] AS x) ARRAY JOIN x AS a ARRAY JOIN a AS b ORDER BY b;
+
+SELECT s, sum(c) FROM (SELECT arrayJoin(sizes) AS s, 1 AS c FROM events) GROUP BY s ORDER BY s;
+
+SELECT quantile(0.5)(delta) AS q, q * 2 AS w FROM events WHERE model IN (SELECT model FROM prices WHERE note IS NOT
+    NULL);
+
+SELECT toHour(event_time) AS h, toDayOfWeek(event_time) AS w, count() AS c FROM events GROUP BY w, h ORDER BY w, h;
+
+SELECT count(), countIf(x > 1) FROM (SELECT arrayJoin([1, 2, 3]) AS x) WHERE x < 3;
+
+SELECT sum(x) FROM (SELECT 1 AS x UNION ALL SELECT 2.5 UNION ALL SELECT NULL);
+
+SELECT toTypeName(a), a FROM (SELECT 1 AS a UNION ALL SELECT -1) ORDER BY a;
+
+SELECT model, count() AS c FROM events GROUP BY model ORDER BY c DESC, model LIMIT 3 WITH TIES;
+
+SELECT intDiv(delta, 10) AS d, count() AS c FROM events GROUP BY d ORDER BY c DESC LIMIT 1, 2;
+
+SELECT delta FROM events ORDER BY delta LIMIT 1 + 1 OFFSET 2 - 1;
+
+SELECT number AS n FROM numbers(4) ORDER BY n % 2, n DESC;
+
+SELECT *, 1 AS rank FROM prices p ORDER BY p.rank;
+
+SELECT *, upper(model) AS model FROM prices ORDER BY prices.rank;
+
+SELECT p.*, 1 AS rank FROM prices p ORDER BY p.rank;
+
+WITH 1 AS rank SELECT p.rank, p.rank + 1 FROM prices p ORDER BY p.rank;
+
+SELECT * EXCEPT (rank), rank + 1 AS rank FROM prices ORDER BY model, rank;
+
+SELECT * EXCEPT (model), lower(model) AS model FROM prices p ORDER BY p.rank;
+
+SELECT * REPLACE (rank + 1 AS rank) FROM prices p ORDER BY p.rank;
+
+SELECT p.* REPLACE (rank + 1 AS rank) FROM prices p ORDER BY p.rank;
+
+SELECT *, toDate(event_time) AS day FROM (SELECT event_time, delta FROM events) ORDER BY delta LIMIT 2;
+
+SELECT *, delta + 1 AS delta FROM (SELECT delta FROM events) AS q ORDER BY q.delta LIMIT 2;

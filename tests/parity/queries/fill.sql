@@ -71,3 +71,21 @@ SELECT number AS a, 5 AS b FROM numbers(2) ORDER BY b, a WITH FILL TO 4;
 SELECT model, delta FROM none ORDER BY model, delta WITH FILL FROM 0 TO 3;
 
 SELECT model, delta FROM none ORDER BY model, delta WITH FILL FROM 0;
+
+SELECT toStartOfFifteenMinutes(event_time) AS t, count() AS c FROM events WHERE event_time > '2025-01-01' GROUP BY t
+    ORDER BY t WITH FILL STEP toIntervalMinute(15) LIMIT 5;
+
+SELECT toStartOfDay(event_time) AS t, count() AS c FROM events WHERE event_time > '2025-01-01' GROUP BY t ORDER BY t
+    WITH FILL FROM toStartOfDay(toDateTime('2025-11-01 10:00:00')) TO toStartOfDay(toDateTime(
+    '2025-11-05 10:00:00')) STEP toIntervalDay(1);
+
+WITH toDate('2025-11-01') AS a, toDate('2025-11-04') AS b SELECT toDate(event_time) AS d, count() AS c FROM events
+    WHERE d BETWEEN a AND b GROUP BY d ORDER BY d WITH FILL FROM a TO b + 1;
+
+SELECT toDate(event_time) AS d, count() AS c FROM events WHERE event_time > '2025-01-01' GROUP BY d ORDER BY d WITH
+    FILL FROM toDate('2025-11-01') TO today() - today() + toDate('2025-11-04');
+
+SELECT toYYYYMM(day) AS m, count() AS c FROM events GROUP BY m ORDER BY m WITH FILL;
+
+SELECT d, sum(c) OVER (ORDER BY d) AS r FROM (SELECT toDate(event_time) AS d, count() AS c FROM events WHERE
+    event_time > '2025-01-01' GROUP BY d ORDER BY d WITH FILL TO toDate('2025-11-05')) ORDER BY d;

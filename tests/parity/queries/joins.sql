@@ -269,3 +269,47 @@ SELECT a.k, b.k, c.k FROM (SELECT 1 AS k) a LEFT JOIN (SELECT 2 AS k) b ON a.k =
     b.k = c.k SETTINGS join_use_nulls = 1;
 
 SELECT 1 AS a UNION ALL SELECT 2 SETTINGS max_threads = 1;
+
+SELECT toDate(event_time) AS day, p.rank FROM events e JOIN prices p ON model = p.model AND day > '2025-01-01' ORDER
+    BY delta, p.rank LIMIT 3;
+
+SELECT lower(e.model) AS model, p.rank FROM events e JOIN prices p ON e.model = p.model ORDER BY e.delta, p.rank
+    LIMIT 3;
+
+SELECT e.delta + 1 AS rank, p.rank FROM events e JOIN prices p ON e.delta = p.rank ORDER BY p.rank;
+
+SELECT e.delta + 1 AS rank, p.rank AS r FROM events e JOIN prices p ON e.delta = p.rank WHERE rank > 2 ORDER BY rank;
+
+SELECT model, count() FROM events e JOIN prices p ON e.model = p.model GROUP BY model ORDER BY model;
+
+SELECT a.* EXCEPT (note), b.note AS n2 FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT * EXCEPT (note) FROM prices a LEFT JOIN (SELECT rank, 'z' AS z FROM prices WHERE rank < 3) b USING (rank)
+    ORDER BY rank;
+
+SELECT DISTINCT e.model FROM events e LEFT JOIN prices p ON e.model = p.model WHERE p.rank = 0 ORDER BY e.model;
+
+SELECT p.rank, e.c FROM prices p ANY LEFT JOIN (SELECT model, count() AS c FROM events GROUP BY model) e USING model
+    ORDER BY p.rank;
+
+SELECT p.rank, e.c FROM (SELECT model, count() AS c FROM events GROUP BY model) e ANY RIGHT JOIN prices p USING
+    model ORDER BY p.rank;
+
+SELECT p.rank FROM prices p LEFT SEMI JOIN events e ON p.model = e.model AND e.delta > p.rank ORDER BY p.rank;
+
+SELECT p.rank FROM prices p LEFT ANTI JOIN events e ON p.model = e.model AND e.delta > 17 ORDER BY p.rank;
+
+SELECT a.t, b.t, b.v FROM (SELECT number % 2 AS k, number AS t FROM numbers(6)) a ASOF LEFT JOIN (SELECT number % 2
+    AS k, number + 2 AS t, toString(number) AS v FROM numbers(3)) b ON a.k = b.k AND a.t >= b.t ORDER BY a.t;
+
+SELECT g.d, count(e.model) AS c FROM (SELECT toDate('2025-11-01') + arrayJoin(range(3)) AS d) AS g LEFT JOIN events
+    AS e ON toDate(e.event_time) = g.d GROUP BY g.d ORDER BY g.d;
+
+SELECT g.d, countIf(e.model != '') AS c FROM (SELECT toDate('2025-11-01') + arrayJoin(range(3)) AS d) AS g LEFT JOIN
+    events AS e ON toDate(e.event_time) = g.d GROUP BY g.d ORDER BY g.d;
+
+SELECT * EXCEPT (note, model) FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT COLUMNS('rank') FROM prices a JOIN prices b ON a.rank = b.rank ORDER BY a.rank;
+
+SELECT * EXCEPT ('note|model') FROM prices a JOIN prices b USING (rank) ORDER BY rank;

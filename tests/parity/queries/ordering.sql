@@ -253,3 +253,12 @@ SELECT count() FROM (SELECT model FROM events LIMIT 1 BY model);
 
 SELECT multiIf(delta < 0, 'neg', delta = 0, 'zero', 'pos') AS s, count() AS n, sum(n) OVER () AS t, round(n / t, 2)
     AS share FROM events GROUP BY s ORDER BY s;
+
+SELECT model, provider, count() AS c, sum(c) OVER (PARTITION BY model) AS t FROM events GROUP BY ROLLUP(model,
+    provider) ORDER BY model, provider, c;
+
+SELECT row_number() OVER (ORDER BY delta) AS rn, delta FROM events QUALIFY rn BETWEEN 3 AND 5 ORDER BY rn;
+
+SELECT model, delta, max(delta) OVER (PARTITION BY model) AS m FROM events QUALIFY delta = m ORDER BY model;
+
+SELECT model, sum(delta) AS s FROM events GROUP BY model QUALIFY rank() OVER (ORDER BY s DESC) <= 2 ORDER BY s DESC;
