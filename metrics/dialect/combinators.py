@@ -83,7 +83,11 @@ def _or_null(function: Function, call: Call, inner: Sequence[str]) -> Value:
         return Value(f"CASE WHEN {call.rows()} > 0 THEN {value.sql} END", nullable(UINT64))
     if _counts(function):
         return Value(f"nullif({value.sql}, 0)", nullable(UINT64))
-    if not value.type.nullable and not value.type.is_array:
+    if value.type.bare.name == "Tuple":
+        raise NoRule(f"{call.name}OrNull would give a Nullable(Tuple), which needs the ClickHouse engine")
+    if value.type.is_array:
+        return Value(f"coalesce({value.sql}, {default_sql(value.type)})", value.type)
+    if not value.type.nullable:
         return Value(f"CASE WHEN {call.known().rows()} > 0 THEN {value.sql} END", nullable(value.type))
     return replace(value, type=nullable(value.type))
 

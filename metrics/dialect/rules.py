@@ -128,8 +128,11 @@ def state_duck_type(type_: Type) -> str:
     if kind == "pair":
         return f"STRUCT(value {duck_type(types[0])}, place {duck_type(types[1])})"
     if kind == "value":
-        kept = {"sum": sum_type(types[0].bare) if name == "sum" else None, "sumKahan": FLOAT64}.get(name)
-        return duck_type(kept or types[0])
+        if name == "sum" or (name == "sumKahan" and types[0].is_decimal):
+            return duck_type(sum_type(types[0].bare))
+        if name == "sumWithOverflow" and types[0].bare == BOOL:
+            return duck_type(UINT8)
+        return duck_type(FLOAT64 if name == "sumKahan" else types[0])
     if len(types) == 1:
         return f"{duck_type(types[0])}[]"
     return f"STRUCT({', '.join(f'v{place} {duck_type(each)}' for place, each in enumerate(types, 1))})[]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metrics.dialect.rules import FLOAT64, UINT64, NoRule, duck_type, sum_type
+from metrics.dialect.rules import FLOAT64, UINT8, UINT64, NoRule, duck_type, sum_type
 from metrics.dialect.states import all_bits
 from metrics.dialect.table import Call, aggregate
 from metrics.dialect.types import Type, decimal, not_nullable, nullable
@@ -15,7 +15,10 @@ NAN = "CAST('nan' AS DOUBLE)"
 
 def result(call: Call, sql: str, type_: Type, empty: str | None = None) -> Value:
     """An aggregate's value: Nullable where an argument is (or with -OrNull), else with a default for no rows."""
-    if call.or_null or any(each.type.nullable for each in call.args):
+    nulls = any(each.type.nullable for each in call.args)
+    if nulls and type_.name == "Tuple":
+        raise NoRule(f"{call.name} would give a Nullable(Tuple), which needs the ClickHouse engine")
+    if call.or_null or (nulls and nullable(type_).nullable):
         return Value(f"CAST({sql} AS {duck_type(type_)})", nullable(type_))
     if empty is not None:
         return Value(f"coalesce({sql}, {empty})", type_)
@@ -74,6 +77,8 @@ def total_of_same_type(call: Call) -> Value:
     type_ = _number(call).type.bare
     if type_.is_float and type_.bits == 32:
         raise NoRule("sumWithOverflow of Float32 needs the ClickHouse engine; sum does not")
+    if type_.name == "Bool":
+        type_ = UINT8
     if type_.is_decimal:
         type_ = decimal(next(digits for digits in (9, 18, 38) if type_.precision <= digits), type_.scale)
     return result(call, _summed(call, type_), type_)
@@ -100,7 +105,9 @@ def total_and_count(call: Call) -> Value:
 
 @aggregate("sumKahan")
 def compensated_total(call: Call) -> Value:
-    return result(call, call.over("kahan_sum", cast(_number(call), FLOAT64)), FLOAT64)
+    if _number(call).type.is_decimal:
+        return total(call)
+    return result(call, call.over("kahan_sum", cast(call[0], FLOAT64)), FLOAT64)
 
 
 @aggregate("avg", any_case=True)

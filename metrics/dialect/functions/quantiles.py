@@ -43,7 +43,7 @@ _FAMILIES: Final = {
     "ExactHigh": _Family(_macro("ch_nearest")),
     "GK": _Family(_macro("ch_nearest"), leading=1),
     "DD": _Family(_macro("ch_nearest"), FLOAT64, moments=False, leading=1),
-    "BFloat16": _Family(_macro("ch_nearest"), FLOAT64, moments=False),
+    "BFloat16": _Family("quantile_disc", FLOAT64, moments=False),
     "Timing": _Family(_macro("ch_nearest"), FLOAT32, moments=False),
     "TDigest": _Family("quantile_disc", FLOAT32),
     "TDigestWeighted": _Family(_macro("ch_weighted"), FLOAT32, weighted=True),
@@ -105,17 +105,26 @@ def _kept(call: Call) -> Call:
 def _listed(call: Call, family: _Family) -> str:
     """The values in order; with their weights for a weighted family."""
     if not family.weighted:
-        return f"list_sort({_kept(call).values(call[0].number)})"
+        return f"list_sort({_kept(call).values(_counted(call))})"
     if not call[1].type.is_integer:
         raise NoRule(f"{call.name} expects whole weights, found {call[1].type}")
     pair = f"{{'v': {call[0].number}, 'w': CAST({call[1].number} AS DOUBLE)}}"
     return f"list_sort(list_filter({_kept(call).values(pair)}, lambda p: p.w > 0))"
 
 
+def _counted(call: Call) -> str:
+    """The value as the family counts it: Timing in whole units, 30,000 at most."""
+    if not call.name.endswith("Timing"):
+        return call[0].number
+    return f"least(trunc({cast(call[0], FLOAT64)}), 30000)"
+
+
 def _native(call: Call, name: str, value: Value, levels: Sequence[str]) -> list[str]:
     """Quantiles by an aggregate of DuckDB; all over the same argument are taken from one list, computed once."""
     bare = value.type.bare
     argument = value.number if bare.is_decimal or value.type.is_date or value.type.is_time else cast(value, FLOAT64)
+    if value.type.is_time and name == "quantile_cont":
+        argument = f"CAST(epoch_us({argument}) AS DOUBLE)"  # a time between two is cut, not rounded
     known = call.where(f"NOT isnan({call[0].number})") if call[0].type.is_float else call  # NULL is passed over
     shared = list(map(_written, call.levels))
     if len(levels) == 1 and levels[0] not in shared:
@@ -125,8 +134,10 @@ def _native(call: Call, name: str, value: Value, levels: Sequence[str]) -> list[
     return [f"list_extract({sql}, {listed.index(level) + 1})" for level in levels]
 
 
-def _as(sql: str, type_: Type) -> str:
+def _as(sql: str, type_: Type, family: _Family) -> str:
     """The value in its type; a time is cut to the digits that it has."""
+    if type_.is_time and family.at == "quantile_cont":
+        sql = f"make_timestamp(CAST(floor({sql}) AS BIGINT))"
     if type_.name == "DateTime":
         return f"date_trunc('second', {sql})"
     return f"CAST({sql} AS {duck_type(type_)})"
@@ -151,7 +162,7 @@ def _one(call: Call, suffix: str) -> Value:
         sql = let(_listed(call, family), "ch_v", family.at("ch_v", levels[0]))
     return result(
         replace(call, args=call.args[:1]) if not family.weighted else call,
-        _as(sql, type_),
+        _as(sql, type_, family),
         type_,
         _empty(type_, family),
     )
@@ -168,9 +179,9 @@ def _several(call: Call, suffix: str) -> Value:
         empty = f"CAST('nan' AS {duck_type(type_)})"
     if isinstance(family.at, str):
         picked = _native(call, family.at, value, levels)
-        sql = f"[{', '.join(f'coalesce({_as(sql, type_)}, {empty})' for sql in picked)}]"
+        sql = f"[{', '.join(f'coalesce({_as(sql, type_, family)}, {empty})' for sql in picked)}]"
     else:
-        written = ", ".join(f"coalesce({_as(family.at('ch_v', level), type_)}, {empty})" for level in levels)
+        written = ", ".join(f"coalesce({_as(family.at('ch_v', level), type_, family)}, {empty})" for level in levels)
         sql = let(_listed(call, family), "ch_v", f"[{written}]")
     if call.or_null:
         sql = f"CASE WHEN {call.known().rows()} > 0 THEN {sql} ELSE [] END"

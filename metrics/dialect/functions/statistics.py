@@ -70,7 +70,7 @@ def shape(call: Call) -> Value:
 @aggregate("boundingRatio", least=2)
 def slope(call: Call) -> Value:
     """The slope from the point of the least x to that of the greatest."""
-    x, y = _float(call), _float(call, 1)
+    call, x, y = call.known(), _float(call), _float(call, 1)
     rise = f"({call.over_pair('arg_max', y, x)} - {call.over_pair('arg_min', y, x)})"
     return result(call, f"ch_divide({rise}, {call.over('max', x)} - {call.over('min', x)})", FLOAT64, NAN)
 
@@ -80,7 +80,8 @@ def entropy(call: Call) -> Value:
     """Shannon's entropy of the distinct values, in bits."""
     if len(call) > 1:
         raise NoRule("entropy of several arguments needs the ClickHouse engine")
-    return result(call, call.known().over("entropy", call[0].number), FLOAT64)
+    known = call.known()
+    return result(call, f"CASE WHEN {known.rows()} > 0 THEN {known.over('entropy', call[0].number)} END", FLOAT64)
 
 
 @aggregate("simpleLinearRegression", least=2)
@@ -88,6 +89,8 @@ def line(call: Call) -> Value:
     """The line y = k * x + b of least squares, as a tuple of k and b."""
     x, y = _float(call), _float(call, 1)
     type_ = Type("Tuple", ("k Float64", "b Float64"))
+    if any(each.type.nullable for each in call.args):
+        raise NoRule("simpleLinearRegression would give a Nullable(Tuple), which needs the ClickHouse engine")
     parts = [call.over_pair(name, y, x) for name in ("regr_slope", "regr_intercept")]
     written = ", ".join(f"coalesce({sql}, {NAN})" for sql in parts)
     return Value(f"ROW({written})", type_)

@@ -354,6 +354,15 @@ SELECT delta, lagInFrame(delta) OVER (ORDER BY delta ROWS BETWEEN 2 PRECEDING AN
     PRECEDING AND CURRENT ROW) AS g, lagInFrame(delta) OVER (ORDER BY delta) AS h, leadInFrame(user) OVER (ORDER BY delta ROWS BETWEEN
     CURRENT ROW AND UNBOUNDED FOLLOWING) AS i FROM events WHERE delta != -17 ORDER BY delta;
 
+SELECT argMin(tags, cached), argMax(sizes, user), any(tags), entropy(user), groupArrayOrNull(tags), anyOrNull(tags), sumKahan(cost)
+    FROM none;
+
+SELECT anyMerge(a), argMaxMerge(m), anyOrNullArray(found) FROM (SELECT model, anyStateIf(tags, model = 'llama') AS a,
+    argMaxStateIf(sizes, delta, model = 'llama') AS m, any(tags) AS found FROM events GROUP BY model) WHERE model < 'm';
+
+SELECT sumWithOverflow(stream), sumKahan(cost), quantile(ingested), quantileTiming(score), boundingRatio(delta, cached),
+    deltaSumTimestamp(delta, ttft), quantileBFloat16(prompt_tokens) FROM events;
+
 -- conditions, NULLs, constants
 
 SELECT delta, nonNegativeDerivative(score, event_time) OVER w AS a, nonNegativeDerivative(delta, event_time, INTERVAL
