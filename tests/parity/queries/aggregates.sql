@@ -392,12 +392,12 @@ SELECT sumOrDefaultIf(delta, delta > 100), avgIfOrDefault(delta, delta > 100), m
 
 SELECT countIfOrNull(delta > 100) FROM none;
 
-SELECT groupArray(tags), groupUniqArray(day), groupArray(2)(cost),
+SELECT groupArray(tags), arraySort(groupUniqArray(day)), groupArray(2)(cost),
     min(toUUID('00000000-0000-0000-0000-000000000001')), max(toString(delta)) FROM events WHERE delta IN (4, 5);
 
 SELECT sum(cost * prompt_tokens), sum(price * 2), avg(cost + price), sum(toFloat64(cost)) / count(), max(cost) -
     min(cost), sum(prompt_tokens * price) FROM events;
 
 SELECT min(stream), any(stream), argMax(stream, delta), anyLast(stream), groupArray(2)(stream),
-    groupUniqArray(stream), sum(stream), avg(stream), count(stream), uniq(stream), sumIf(stream, stream),
+    arraySort(groupUniqArray(stream)), sum(stream), avg(stream), count(stream), uniq(stream), sumIf(stream, stream),
     countIf(stream), topK(1)(stream), min(NOT stream) FROM events
