@@ -369,7 +369,6 @@ class Endpoints:
             Forbidden: the reader may read nothing at all.
             BadRequest: it does not compile, is something else, names what is not there for this reader, or reads a
                 pipe that needs a parameter.
-            TooManyQueries: the reader is not the admin, and as many queries run as may for such.
         """
         readable = self._readable(reader)
         if not readable:
@@ -380,6 +379,14 @@ class Endpoints:
             return asked.statement({name: value for name, value in request.items() if name in asked.parameters})
 
         return self._ask(sql, reader, statement, known)
+
+    def admitted(self, reader: Reader) -> contextlib.AbstractContextManager[None]:
+        """Around a query and the writing of its answer, which takes processor time as well: a place for it.
+
+        Raises:
+            TooManyQueries: the reader is not the admin, and as many run as may for such.
+        """
+        return contextlib.nullcontext() if reader.is_admin else self._strangers.admitted()
 
     def _readable(self, reader: Reader) -> frozenset[str]:
         """The names that a reader's SQL may have in FROM."""
@@ -392,9 +399,8 @@ class Endpoints:
             if reader.is_admin:
                 return self._run(statement(), known)
             _refuse_excess(sql)
-            with self._strangers.admitted():
-                compiled = statement()
-                return self._strangers.run(lambda: self._run(compiled, known, stranger=True))
+            compiled = statement()
+            return self._strangers.run(lambda: self._run(compiled, known, stranger=True))
         except DefinitionError as error:
             raise _refused(error) from None
 
@@ -428,11 +434,7 @@ class Endpoints:
         query = partial(
             self._store.query, counting.sql, counting.bound(statement.values), timeout=self._timeout, stranger=stranger
         )
-        if stranger:
-            with self._strangers.admitted():
-                counted = self._strangers.run(query)
-        else:
-            counted = query()
+        counted = self._strangers.run(query) if stranger else query()
         return int(counted.table.column(0)[0].as_py())
 
 

@@ -70,5 +70,6 @@ def call_pipe(name: str, extension: str) -> Response:
     sql, wanted = split_format(sent_sql())
     asked = parameters()
     if sql:
-        return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or extension)
+        with endpoints.admitted(reader):
+            return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or extension)
     return answered(lambda known: endpoints.call(endpoint, asked, known), extension)

@@ -32,5 +32,7 @@ def query() -> Response:
     if pipeline:
         require("PIPES:READ", pipeline)
         endpoint = endpoints.published(pipeline)
-        return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or "json")
-    return answered(lambda known: endpoints.query(sql, reader, asked, known), wanted or "json")
+        with endpoints.admitted(reader):
+            return answered(lambda known: endpoints.call_over(endpoint, asked, sql, reader, known), wanted or "json")
+    with endpoints.admitted(reader):
+        return answered(lambda known: endpoints.query(sql, reader, asked, known), wanted or "json")
