@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from metrics.dialect import states
+from metrics.dialect.refusals import refusal
 from metrics.dialect.rules import UINT64, NoRule, default_sql
 from metrics.dialect.table import Call, Function, build, find
 from metrics.dialect.types import Type, array, not_nullable, nullable
@@ -36,7 +37,7 @@ def resolve(name: str) -> tuple[Function, str, tuple[str, ...]]:
             return function, base, combinators
         suffix = next((each for each in _SUFFIXES if base.endswith(each)), None)
         if suffix is None:
-            raise NoRule(f"the function {name} is not supported here; it needs the ClickHouse engine, if that has it")
+            raise NoRule(refusal(name))
         base, combinators = base[: -len(suffix)], (suffix, *combinators)
 
 

@@ -37,6 +37,8 @@ _BINARY: Final[Mapping[type[exp.Expr], str]] = {
     exp.Like: "like",
     exp.ILike: "ilike",
     exp.RegexpLike: "match",
+    exp.NullSafeEQ: "isNotDistinctFrom",
+    exp.NullSafeNEQ: "isDistinctFrom",
 }
 _RENAMED: Final = {"trim": "trimBoth", "ltrim": "trimLeft", "rtrim": "trimRight"}
 
@@ -253,18 +255,11 @@ class Expressions:
         return self.call("not", [self.value(inner)])
 
     def on_is(self, node: exp.Expr) -> Value:
+        if isinstance(node.expression, exp.Boolean):
+            return self.call("isNotDistinctFrom", self.values([node.this, node.expression]))
         if not isinstance(node.expression, exp.Null):
             raise NoRule(f"{node.sql('clickhouse')} needs the ClickHouse engine")
         return self.call("isNull", [self.value(node.this)])
-
-    def on_nullsafeeq(self, node: exp.Expr) -> Value:
-        left, right = self.values([node.this, node.expression])
-        if NOTHING in (left.type.bare, right.type.bare):
-            sql = " AND ".join(f"{each.number} IS NULL" for each in (left, right))
-        else:
-            first, second = functions.comparable(left, right)
-            sql = f"{first} IS NOT DISTINCT FROM {second}"
-        return condition(f"({sql})").named(f"isNotDistinctFrom({left.name}, {right.name})")
 
     def on_between(self, node: exp.Expr) -> Value:
         operand, low, high = self.values([node.this, node.args["low"], node.args["high"]])

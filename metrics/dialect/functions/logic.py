@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from metrics.dialect.functions.comparison import comparable
 from metrics.dialect.functions.conversion import convert
-from metrics.dialect.rules import BOOL, NOTHING, UINT8, NoRule, default_sql, plain, supertype
+from metrics.dialect.rules import BOOL, NOTHING, UINT8, NoRule, default_sql, duck_type, plain, supertype, text_sql
 from metrics.dialect.table import Call, scalar
-from metrics.dialect.types import Type, not_nullable, nullable
+from metrics.dialect.types import Type, array, not_nullable, nullable
 from metrics.dialect.values import Value, cast, condition
 
 
@@ -26,9 +27,9 @@ def _truth(value: Value) -> str:
     return "CAST(NULL AS BOOLEAN)" if value.type.bare == NOTHING else value.truth
 
 
-@scalar("xor", least=2)
+@scalar("xor", least=2, most=None)
 def exclusive(call: Call) -> Value:
-    return condition(f"({call[0].truth} <> {call[1].truth})", *call.args, base=_flag(call))
+    return condition(f"({' <> '.join(each.truth for each in call.args)})", *call.args, base=_flag(call))
 
 
 @scalar("not")
@@ -118,8 +119,6 @@ def _first(values: list[Value]) -> Value:
 
 @scalar("nullIf", least=2, keeps_null=True, any_case=True)
 def null_if(call: Call) -> Value:
-    from metrics.dialect.functions.comparison import comparable
-
     if call[0].type.bare == NOTHING:
         return call[0]
     left, right = comparable(call[0], call[1])
@@ -163,3 +162,40 @@ def itself(call: Call) -> Value:
 def is_default(call: Call) -> Value:
     default = default_sql(not_nullable(call[0].type))
     return condition(f"(coalesce({call[0].number}, {default}) = {default})")
+
+
+@scalar("transform", least=3, most=4)
+def translated(call: Call) -> Value:
+    """A value by two arrays: what stands where the value does in the first; else the default, or the value itself."""
+    if not (call[1].type.is_array and call[2].type.is_array) or call[0].type.nullable:
+        raise NoRule(f"transform expects a value that is never NULL and two arrays, found {call[0].type}")
+    element = call[1].type.bare.inner
+    sought = comparable(Value("x", element, "an element"), call[0])[1]
+    if element.is_number and call[0].type.is_number:
+        element = supertype([element.bare, call[0].type.bare])
+        sought = cast(call[0], element)
+    other = call[3] if len(call) > 3 else call[0]
+    type_ = supertype([call[2].type.bare.inner, plain(other.type)])
+    place = f"list_position(CAST({call[1].sql} AS {duck_type(array(element))}), CAST({sought} AS {duck_type(element)}))"
+    found = f"list_extract(CAST({call[2].sql} AS {duck_type(array(type_))}), {place})"
+    return Value(f"coalesce({found}, {joined(other, type_)})", type_)
+
+
+@scalar("throwIf", least=1, most=2)
+def throw(call: Call) -> Value:
+    """Fails the query where a condition holds, with a message of one's own."""
+    text = call.text(1, "its message") if len(call) > 1 else "Value passed to 'throwIf' function is non-zero"
+    return Value(f"CASE WHEN {call[0].truth} THEN error({text_sql(text)}) ELSE CAST(0 AS UTINYINT) END", UINT8)
+
+
+@scalar("ignore", least=0, most=None, keeps_null=True)
+def ignored(_: Call) -> Value:
+    """0, whatever the arguments are."""
+    return Value("CAST(0 AS UTINYINT)", UINT8)
+
+
+@scalar("isDistinctFrom", "isNotDistinctFrom", least=2, keeps_null=True)
+def distinct_from(call: Call) -> Value:
+    """A comparison for which NULL is a value like any other."""
+    left, right = comparable(call[0], call[1])
+    return condition(f"({left} IS {'' if call.name == 'isDistinctFrom' else 'NOT '}DISTINCT FROM {right})")
