@@ -400,4 +400,7 @@ SELECT sum(cost * prompt_tokens), sum(price * 2), avg(cost + price), sum(toFloat
 
 SELECT min(stream), any(stream), argMax(stream, delta), anyLast(stream), groupArray(2)(stream),
     arraySort(groupUniqArray(stream)), sum(stream), avg(stream), count(stream), uniq(stream), sumIf(stream, stream),
-    countIf(stream), topK(1)(stream), min(NOT stream) FROM events
+    countIf(stream), topK(1)(stream), min(NOT stream) FROM events;
+
+SELECT sumMap(m), minMap(m), avgMap(m), countMap(m), uniqMap(m), groupArrayMap(m), sumMapIf(m, m['a'] = 5) FROM (SELECT arrayJoin([map('a',
+    1, 'b', 2), map('a', 5), map('c', -1)]) AS m)
