@@ -147,6 +147,8 @@ class Grouped:
         """Whether an expression compiles to a key's SQL."""
         if not isinstance(node, (exp.Column, exp.Func, exp.Binary, exp.Unary, exp.Cast, exp.Case, exp.Paren, exp.In)):
             return False
+        if isinstance(node, exp.If) and isinstance(node.parent, exp.Case):
+            return False  # a branch of CASE, which is no expression by itself
         if node.find(exp.Query, exp.Lambda, exp.Window) is not None or any(map(self.is_aggregate, node.walk())):
             return False
         try:

@@ -67,6 +67,16 @@ class _Parser(ClickHouseParser):
         """Aggregates that sqlglot does not list may have parameters, in parentheses of their own, too."""
         return super()._resolve_clickhouse_agg(name) or ((name, []) if _PARAMETERS.match(name) else None)
 
+    def _parse_interval(self, require_interval: bool = True, parse_function_unit: bool = True) -> Any:
+        """`interval + x` is a column of that name: an INTERVAL has a unit."""
+        start = self._index
+        found = super()._parse_interval(require_interval, parse_function_unit)
+        unitless = isinstance(found, exp.Interval) and found.args.get("unit") is None
+        if unitless and self._tokens[start + 1].token_type != TokenType.STRING:
+            self._retreat(start)
+            return None
+        return found
+
     def _parse_group(self, skip_group_by_token: bool = False) -> exp.Group | None:
         """A key may be named where it stands: `GROUP BY toYear(t) AS year, model`."""
         group = super()._parse_group(skip_group_by_token)

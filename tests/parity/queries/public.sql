@@ -60,3 +60,9 @@ SELECT countDistinctMerge(s) FROM (SELECT COUNTDistinctState(user) AS s FROM eve
 SELECT COUNTDistinctIf(user, success), COUNT(DISTINCT user) FROM events;
 
 SELECT day + toInterval(delta, 'day'), event_time - toInterval(2, 'Hour') FROM events ORDER BY delta, event_time;
+
+SELECT DISTINCT model, sum(delta) AS stock, CASE WHEN stock > 10 THEN 'in' WHEN model = '' THEN 'none' ELSE 'out' END AS state
+    FROM events GROUP BY model ORDER BY model;
+
+SELECT toStartOfHour(event_time) AS interval, interval + toIntervalDay(1) AS after, interval - INTERVAL 1 DAY AS before, interval + 1 AS s,
+    INTERVAL '2' HOUR + interval AS later, interval + INTERVAL '1 day' AS next FROM events GROUP BY interval ORDER BY interval;
