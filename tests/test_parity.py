@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
+from chdb import ChdbError
 
 from metrics.datafiles import load_folder
 from tests.parity import data, pipes
@@ -31,6 +33,26 @@ QUERIES = [
     pytest.param(query, id=f"{file.stem}-{number}")
     for file in FILES
     for number, query in enumerate(queries_in(file.read_text(encoding="utf-8")), 1)
+]
+
+FAILING = [
+    "SELECT intDiv(7, 0)",
+    "SELECT 7 % 0",
+    "SELECT toDecimal64('10', 4) / 0",
+    "SELECT toDecimal64('999999999999', 6) * toDecimal64('999999', 6)",
+    "SELECT toInt32('5.5')",
+    "SELECT toInt32(' 5')",
+    "SELECT toUInt8('-1')",
+    "SELECT toInt32(nan)",
+    "SELECT toFloat64(' 1.5')",
+    "SELECT toDecimal32('1.5 ', 2)",
+    "SELECT accurateCast(300, 'UInt8')",
+    "SELECT toDate('x')",
+    "SELECT toDateTime('2025-13-01 00:00:00')",
+    "SELECT parseDateTime('x', '%Y-%m-%d')",
+    "SELECT parseDateTimeBestEffort('x')",
+    "SELECT arrayMap((x, y) -> x + y, [1, 2], [3])",
+    "SELECT throwIf(1, 'boom')",
 ]
 
 BOUND = [
@@ -83,6 +105,14 @@ def test_queries(engines: Engines, query: str) -> None:
     tolerance = 0.02 if query.startswith(APPROXIMATE) else 1e-9
     found = differences(ours, theirs, ordered="ORDER BY" in query.upper(), approximate=tolerance)
     assert not found
+
+
+@pytest.mark.parametrize("query", FAILING)
+def test_what_fails_on_both(engines: Engines, query: str) -> None:
+    with pytest.raises(duckdb.Error):
+        engines.on_duckdb(query)
+    with pytest.raises(ChdbError):
+        engines.on_clickhouse(query)
 
 
 @pytest.mark.parametrize(("query", "values"), BOUND)
