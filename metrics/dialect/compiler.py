@@ -20,6 +20,7 @@ from metrics.dialect.queries import Limited, Output, Queries
 from metrics.dialect.rules import NoRule, duck_type, quoted, state_function
 from metrics.dialect.scope import Relation, Scope, Source
 from metrics.dialect.types import Type, TypeTextError, parse_type
+from metrics.dialect.values import Value
 from metrics.errors import DefinitionError
 
 MAX_EXPANSION: Final = 450_000
@@ -213,6 +214,8 @@ def storage_type(type_: str) -> str:
 def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str = "", *, file: str = "") -> str:
     """Compile one expression over columns, such as a DEFAULT; with `type_`, cast to that ClickHouse type.
 
+    A whole number that does not fit fails when it is computed: a row is not stored with what is left of it.
+
     Raises:
         DefinitionError: as for `compile_query`.
     """
@@ -221,10 +224,15 @@ def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str 
     scope = Scope(sources=[Source("", dict(relation.columns))])
     value = Expressions(scope, queries).value(parse_expression(sql, file=file))
     try:
-        written = convert(value, _parsed(type_, file)).sql if type_ else value.number
+        return _kept_as(value, _parsed(type_, file)) if type_ else value.number
     except NoRule as error:
         raise DefinitionError(str(error), file=file) from None
-    return written
+
+
+def _kept_as(value: Value, type_: Type) -> str:
+    if value.type.is_integer and type_.is_integer and (type_.nullable or not value.type.nullable):
+        return f"CAST({value.number} AS {duck_type(type_)})"
+    return convert(value, type_).sql
 
 
 def _relation(name: str, columns: Sequence[tuple[str, str]], file: str) -> Relation:
