@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -116,8 +118,8 @@ def _ndjson(answer: Answer, options: Options) -> bytes:
     return b"".join(_encoder.encode_lines(records) for records in _slices(answer, options))
 
 
-def _slices(answer: Answer, options: Options) -> Iterator[list[dict[str, Any]]]:
-    """The records of an answer, some at a time, with a pause after each as long as it took to make and to write.
+def _slices(answer: Answer, options: Options) -> Iterator[list[Any]]:
+    """The rows of an answer as JSON objects, some at a time, with a pause after each as long as it took to write.
 
     Python runs one thread at a time: without the pauses a million rows would keep all others waiting, ingest included.
     """
@@ -127,7 +129,7 @@ def _slices(answer: Answer, options: Options) -> Iterator[list[dict[str, Any]]]:
             time.sleep(spent)
         part = replace(answer.result, table=table.slice(start, _SLICE_ROWS))
         began = time.perf_counter()
-        yield _records(replace(answer, result=part), options)
+        yield _objects(replace(answer, result=part), options)
         spent = time.perf_counter() - began
 
 
@@ -197,9 +199,29 @@ def _as_type(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
 
 def _records(answer: Answer, options: Options) -> list[dict[str, Any]]:
     names = [name for name, _ in answer.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*_columns(answer, options), strict=True)]
+
+
+def _objects(answer: Answer, options: Options) -> list[Any]:
+    """The rows as what msgspec writes as JSON objects: structs, made three times as quickly as dicts."""
+    names = tuple(name for name, _ in answer.columns)
+    if any(_ESCAPED.search(name) for name in names):
+        return _records(answer, options)
+    return list(map(_row_type(names), *_columns(answer, options)))
+
+
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')  # what no name of a struct's field can hold
+
+
+@lru_cache(maxsize=1024)
+def _row_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    fields = [f"c{number}" for number in range(len(names))]
+    return msgspec.defstruct("Row", fields, rename=dict(zip(fields, names, strict=True)), gc=False)
+
+
+def _columns(answer: Answer, options: Options) -> list[Sequence[Any]]:
     table = _typed(answer)
-    columns = [_optioned(_values(table.column(at), kind), kind, options) for at, (_, kind) in enumerate(answer.columns)]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [_optioned(_values(table.column(at), kind), kind, options) for at, (_, kind) in enumerate(answer.columns)]
 
 
 def _optioned(values: Sequence[Any], kind: str, options: Options) -> Sequence[Any]:
@@ -252,9 +274,12 @@ def _times(column: pa.ChunkedArray, kind: str) -> list[str | None]:
     digits = int(precision[1]) if precision else 0
     if column.type.tz:
         column = column.cast(pa.timestamp(column.type.unit))
-    texts: list[str | None] = column.cast(pa.string()).to_pylist()  # twenty times as quick as strftime
     cut = 19 if digits == 0 else 20 + digits
-    return [None if text is None else text.ljust(cut, "0")[:cut] for text in texts]
+    written = pc.utf8_slice_codeunits(column.cast(pa.string()), 0, cut)  # twenty times as quick as strftime
+    texts: list[str | None] = written.to_pylist()
+    if column.type.unit == "us" and digits <= 6:
+        return texts
+    return [None if text is None else text.ljust(cut, "0") for text in texts]
 
 
 def _plain(value: Any, type_: types.Type) -> Any:
