@@ -36,12 +36,22 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
+class Count:
+    """A number of rows, and what it cost to ask the store for it: seconds, and rows and bytes scanned."""
+
+    rows: int
+    elapsed: float = 0.0
+    rows_read: int = 0
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a query answers: columns with their ClickHouse types, and the rows with what they cost."""
 
     columns: tuple[tuple[str, str], ...]
     result: QueryResult
-    rows_before_limit: Callable[[], int]
+    rows_before_limit: Callable[[], Count]
     """Counts the rows that a query without its LIMIT has; it may have to ask the store."""
     version: str
     """Stays the same while the answer does; "" where nothing but running the query tells."""
@@ -100,14 +110,15 @@ def _json(answer: Answer, options: Options) -> bytes:
     result = answer.result
     data = b",".join(_encoder.encode(records)[1:-1] for records in _slices(answer, options))
     meta = _encoder.encode([{"name": name, "type": kind} for name, kind in answer.columns])
+    before = answer.rows_before_limit()
     rest = _encoder.encode(
         {
             "rows": len(result.table),
-            "rows_before_limit_at_least": answer.rows_before_limit(),
+            "rows_before_limit_at_least": before.rows,
             "statistics": {
-                "elapsed": round(result.elapsed, 6),
-                "rows_read": result.rows_read,
-                "bytes_read": result.bytes_read,
+                "elapsed": round(result.elapsed + before.elapsed, 6),
+                "rows_read": result.rows_read + before.rows_read,
+                "bytes_read": result.bytes_read + before.bytes_read,
             },
         }
     )

@@ -67,11 +67,11 @@ class Deadline:
     def __init__(self, limits: Limits, interrupt: Callable[[], None]) -> None:
         self.stopped: PerchError | None = None
         self.ends = 0.0
-        self._limits = limits
+        self.limits = limits
         self._interrupt = interrupt
 
     def __enter__(self) -> Deadline:
-        self.ends = time.monotonic() + self._limits.seconds
+        self.ends = time.monotonic() + self.limits.seconds
         _clock.add(self)
         return self
 
@@ -80,7 +80,7 @@ class Deadline:
 
     def strike(self) -> None:
         """Stop the query, and again a little later: what comes before it has begun stops nothing."""
-        self.stopped = self.stopped or too_slow(self._limits)
+        self.stopped = self.stopped or too_slow(self.limits)
         self._interrupt()
         self.ends = time.monotonic() + _LOOK_EVERY
 
@@ -136,7 +136,7 @@ class Watch:
 
     def __init__(self, limits: Limits, interrupt: Callable[[], None], memory: Callable[[], int]) -> None:
         self.stopped: PerchError | None = None
-        self._limits = limits
+        self.limits = limits
         self._interrupt = interrupt
         self._memory = memory
         self._done = threading.Event()
@@ -144,8 +144,8 @@ class Watch:
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
     def __enter__(self) -> Watch:
-        self._ends = time.monotonic() + self._limits.seconds
-        self._before = self._memory() if self._limits.memory else 0
+        self._ends = time.monotonic() + self.limits.seconds
+        self._before = self._memory() if self.limits.memory else 0
         self._thread.start()
         return self
 
@@ -164,7 +164,7 @@ class Watch:
 
     def _pause(self) -> float:
         left = self._ends - time.monotonic()
-        return max(0.001, left) if left > 0 and not self._limits.memory and not self.stopped else _LOOK_EVERY
+        return max(0.001, left) if left > 0 and not self.limits.memory and not self.stopped else _LOOK_EVERY
 
     def _brake(self) -> None:
         """Give the process no more memory where a query, though interrupted, takes ever more.
@@ -172,7 +172,7 @@ class Watch:
         The engine looks up between calls of functions, not inside one, and such a call may make gigabytes out of one
         row. Then it is the one that asks for them, and fails; the others find enough in what the process has.
         """
-        if self._limits.memory and self._memory() - self._before > 1.5 * self._limits.memory:
+        if self.limits.memory and self._memory() - self._before > 1.5 * self.limits.memory:
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             allowed = pages * os.sysconf("SC_PAGE_SIZE") + _SLACK
             _, hard = _unlimited()
@@ -182,9 +182,9 @@ class Watch:
 
     def _excess(self) -> PerchError | None:
         if time.monotonic() >= self._ends:
-            return too_slow(self._limits)
-        if self._limits.memory and self._memory() - self._before > self._limits.memory:
-            return too_hungry(self._limits)
+            return too_slow(self.limits)
+        if self.limits.memory and self._memory() - self._before > self.limits.memory:
+            return too_hungry(self.limits)
         return None
 
 

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from metrics.datafiles import Node, Pipe
 from metrics.dialect import Compiled, PipeQuery, compile_query
 from metrics.errors import BadRequest, DefinitionError, Forbidden, NotFound
-from metrics.formats import Answer, Unchanged
+from metrics.formats import Answer, Count, Unchanged
 from metrics.limits import Strangers
 from metrics.store import QueryResult, Store
 from metrics.templating import Parameter, Template, merged_parameters
@@ -423,19 +423,20 @@ class Endpoints:
         about = (self._started, self._store.acknowledged, statement.compiled, sorted(statement.values.items()))
         return hashlib.blake2b(repr(about).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
-    def _rows_before_limit(self, statement: Statement, result: QueryResult, stranger: bool) -> int:
+    def _rows_before_limit(self, statement: Statement, result: QueryResult, stranger: bool) -> Count:
         """The rows of a statement without its LIMIT; asks the store where the rows and the profile do not tell."""
         found = statement.compiled.rows_before_limit(statement.values, len(result.table))
         if found is not None:
-            return found
+            return Count(found)
         if result.rows_sorted is not None:
-            return result.rows_sorted
+            return Count(result.rows_sorted)
         counting = statement.compiled.counting()
         query = partial(
             self._store.query, counting.sql, counting.bound(statement.values), timeout=self._timeout, stranger=stranger
         )
         counted = self._strangers.run(query) if stranger else query()
-        return int(counted.table.column(0)[0].as_py())
+        rows = int(counted.table.column(0)[0].as_py())
+        return Count(rows, counted.elapsed, counted.rows_read, counted.bytes_read)
 
 
 def _refuse_excess(sql: str) -> None:

@@ -86,6 +86,7 @@ class Store:
         self._changed = threading.Condition()
         self._fold_at = LOG_BYTES
         self._parsed = _Parsed()
+        self._idle: list[Connection] = []  # cursors for the statements of pipes, ready for the next
         self.connection = self._open()
         self._acknowledged = _Acknowledged(path)
         try:
@@ -102,13 +103,18 @@ class Store:
         """Write the log into the file and let go of it."""
         with contextlib.suppress(duckdb.Error):
             self.connection.execute("CHECKPOINT")
+        self._close()
+
+    def _close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self.connection.close()
 
     def _let_go(self) -> None:
         """Close without touching the files, so that whoever looks into what is wrong finds them as they were."""
         with contextlib.suppress(duckdb.Error):
             self.connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-        self.connection.close()
+        self._close()
 
     def _refuse_losses(self) -> None:
         """DuckDB takes a log that was cut short for one whose last commits never happened: here they are missed."""
@@ -186,7 +192,7 @@ class Store:
             # All of the old one must be closed first: closing any handle of a file drops the process's lock on it.
             self._changed.wait_for(lambda: self._users == 0)
         try:
-            self.connection.close()
+            self._close()
             self.connection = self._open()
         except PerchError as error:
             raise Busy(f"The store cannot be opened now: {error.message}", retry_after=5) from None
@@ -285,20 +291,43 @@ class Store:
         limits = Limits(timeout, min(QUERY_MEMORY, self._memory // 2) if stranger else 0)
         try:
             with self._using() as connection, _told():
-                return _run(connection, self._parsed, sql, dict(values or {}), limits)
+                return self._query(connection, sql, dict(values or {}), limits)
         except PerchError:
             self.heal()
             raise
 
+    def _query(self, connection: Connection, sql: str, values: dict[str, object], limits: Limits) -> QueryResult:
+        """A stranger's query has two cursors of its own; other statements leave theirs to the next unless they fail."""
+        if limits.memory:
+            with contextlib.closing(_cursor(connection)) as cursor, contextlib.closing(connection.cursor()) as looking:
+                # What can be written to the disk instead is, and much cannot: hence the watch.
+                cursor.execute(f"SET operator_memory_limit = '{limits.memory // 2}B'")
+                watch = Watch(limits, cursor.interrupt, partial(_memory_in_use, looking))
+                return _run(cursor, self._parsed, sql, values, watch)
+        try:
+            cursor = self._idle.pop()
+        except IndexError:
+            cursor = _cursor(connection)
+        try:
+            result = _run(cursor, self._parsed, sql, values, Deadline(limits, cursor.interrupt))
+        except BaseException:
+            cursor.close()
+            raise
+        self._idle.append(cursor)
+        return result
 
-def _run(connection: Connection, parsed: _Parsed, sql: str, values: dict[str, object], limits: Limits) -> QueryResult:
-    cursor, looking = connection.cursor(), connection.cursor()
+
+def _cursor(connection: Connection) -> Connection:
+    cursor = connection.cursor()
     for setting in _SETTINGS:
         cursor.execute(setting)
-    watch: Watch | Deadline = Deadline(limits, cursor.interrupt)
-    if limits.memory:  # what can be written to the disk instead is, and much cannot: hence the watch
-        cursor.execute(f"SET operator_memory_limit = '{limits.memory // 2}B'")
-        watch = Watch(limits, cursor.interrupt, partial(_memory_in_use, looking))
+    return cursor
+
+
+def _run(
+    cursor: Connection, parsed: _Parsed, sql: str, values: dict[str, object], watch: Watch | Deadline
+) -> QueryResult:
+    limits = watch.limits
     started = time.perf_counter()
     try:
         with watch, _plainly():
@@ -314,9 +343,6 @@ def _run(connection: Connection, parsed: _Parsed, sql: str, values: dict[str, ob
         raise
     except duckdb.Error as error:
         raise BadRequest(_refusal(error, told=not limits.memory)) from None
-    finally:
-        cursor.close()
-        looking.close()
     return QueryResult(table, elapsed, *_scanned(profile), _sorted(profile))
 
 
