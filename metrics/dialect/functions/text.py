@@ -130,7 +130,8 @@ def match(call: Call) -> Value:
 def search_any(call: Call) -> Value:
     if not call[1].type.is_array:
         raise NoRule("multiSearchAny expects an array of needles")
-    return condition(f"list_bool_or(list_transform({call[1].sql}, lambda n: contains({_text(call)}, n)))", *call.args)
+    found = f"list_bool_or(list_transform({call[1].sql}, lambda n: contains({_text(call)}, n)))"
+    return condition(f"({_text(call)} <> '' AND {found})", *call.args)  # in an empty text there is nothing, not even ''
 
 
 @scalar("extract", least=2)
@@ -253,5 +254,9 @@ def any_of(call: Call) -> Value:
     if not call[1].type.is_array or not call[1].type.bare.inner.is_text:
         raise NoRule(f"{call.name} expects an array of strings, found {call[1].type}")
     text = _text(call)
-    holds = f"regexp_matches({text}, p, 's')" if call.name == "multiMatchAny" else f"contains(lower({text}), lower(p))"
+    holds = f"regexp_matches({text}, p, 's')"
+    if call.name != "multiMatchAny":
+        holds = (
+            f"({text} <> '' AND contains(lower({text}), lower(p)))"  # in an empty text there is nothing, not even ''
+        )
     return condition(f"(len(list_filter({call[1].sql}, lambda p: {holds})) > 0)", call[0])

@@ -66,3 +66,8 @@ SELECT DISTINCT model, sum(delta) AS stock, CASE WHEN stock > 10 THEN 'in' WHEN 
 
 SELECT toStartOfHour(event_time) AS interval, interval + toIntervalDay(1) AS after, interval - INTERVAL 1 DAY AS before, interval + 1 AS s,
     INTERVAL '2' HOUR + interval AS later, interval + INTERVAL '1 day' AS next FROM events GROUP BY interval ORDER BY interval;
+
+SELECT arrayJoin(['', 'a', 'B', 'ab']) AS s, multiSearchAny(s, ['']) AS e, multiSearchAnyCaseInsensitive(s, ['']) AS i,
+    multiSearchAny(s, ['', 'b']) AS b, multiSearchAnyCaseInsensitive(s, ['b', 'x']) AS c ORDER BY s;
+
+SELECT user, multiSearchAnyCaseInsensitive(model, ['']), multiSearchAny(model, ['gpt', '']) FROM events ORDER BY delta, event_time;
