@@ -166,7 +166,7 @@ class Expressions:
             raise NoRule(f"the column {node.sql('clickhouse')} names a database; there is only one")
         if isinstance(node.this, exp.Literal):
             return self.on_dot(exp.Dot(this=exp.column(node.args["table"]), expression=node.this))
-        return self.name(node.name, node.table)
+        return self.name(node.name, self.scope.alias_of(node.table) if node.table else "")
 
     def on_identifier(self, node: exp.Expr) -> Value:
         return self.name(node.name, "")

@@ -31,6 +31,7 @@ class Source:
     absent: bool = False  # the side of an ANTI JOIN that never has a row: all of its columns are defaults
     nulls: bool = False  # under join_use_nulls = 1 a row that is not found is NULL and not defaults
     widened: dict[str, Type] = field(default_factory=dict)  # of the keys of USING, whose sides have one type
+    table: str = ""  # what it was called before the alias, by which ClickHouse knows it too
 
     def raw(self, name: str) -> str:
         """The column's SQL; NULL where the JOIN found no row."""
@@ -119,6 +120,12 @@ class Scope:
                 return source.value(name)
         # a subquery's column may be named with the table that it had there
         return self.column(f"{table}.{name}") if table else None
+
+    def alias_of(self, table: str) -> str:
+        """The alias of what is called `table` in FROM, by its alias or, where none has that, by its own name."""
+        if any(source.alias == table for source in self.sources):
+            return table
+        return next((source.alias for source in self.sources if source.table == table), table)
 
     def outer_column(self, name: str, table: str = "") -> Value | None:
         """The column of the query around EXISTS (...) that this one, inside it, may read."""

@@ -87,7 +87,8 @@ class Sources:
             raise self.queries.refuse(f"{node.sql('clickhouse')[:60]} in FROM needs the ClickHouse engine", node)
         if alias is not None and alias.args.get("columns"):
             relation = self.queries.renamed(relation, [each.name for each in alias.args["columns"]], node)
-        return relation, Source(name, dict(relation.columns), nulls=self.queries.use_nulls)
+        table = node.name if isinstance(node, exp.Table) else ""
+        return relation, Source(name, dict(relation.columns), nulls=self.queries.use_nulls, table=table)
 
     def check_subquery(self, node: exp.Subquery) -> None:
         extra = [key for key, value in node.args.items() if value and key not in ("this", "alias")]

@@ -71,3 +71,12 @@ SELECT arrayJoin(['', 'a', 'B', 'ab']) AS s, multiSearchAny(s, ['']) AS e, multi
     multiSearchAny(s, ['', 'b']) AS b, multiSearchAnyCaseInsensitive(s, ['b', 'x']) AS c ORDER BY s;
 
 SELECT user, multiSearchAnyCaseInsensitive(model, ['']), multiSearchAny(model, ['gpt', '']) FROM events ORDER BY delta, event_time;
+
+SELECT events.model, e.delta, count() AS c FROM events AS e WHERE events.success = 1 GROUP BY events.model, e.delta ORDER BY
+    e.delta, events.model;
+
+SELECT e.model, prices.dollars AS d, sum(events.prompt_tokens) AS s FROM events AS e LEFT JOIN prices AS p ON events.model =
+    prices.model GROUP BY e.model, d ORDER BY e.model, d;
+
+WITH stats AS (SELECT model, avg(delta) AS mean FROM events GROUP BY model) SELECT e.delta, stats.mean AS m FROM events e JOIN
+    stats s ON e.model = s.model WHERE e.delta > stats.mean ORDER BY e.delta;
