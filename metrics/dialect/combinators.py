@@ -13,7 +13,7 @@ from typing import Final
 from metrics.dialect import states
 from metrics.dialect.refusals import refusal
 from metrics.dialect.rules import UINT64, NoRule, default_sql
-from metrics.dialect.table import Call, Function, build, find
+from metrics.dialect.table import ANY_CASE, Call, Function, build, find
 from metrics.dialect.types import Type, array, not_nullable, nullable
 from metrics.dialect.values import Value, let
 
@@ -34,7 +34,8 @@ def resolve(name: str) -> tuple[Function, str, tuple[str, ...]]:
     while True:
         function = find(base)
         if function and (function.aggregate or not combinators):
-            return function, base, combinators
+            known = base in function.names or not combinators
+            return function, base if known else ANY_CASE[base.lower()], combinators  # SUMState(x) is a state of sum
         suffix = next((each for each in _SUFFIXES if base.endswith(each)), None)
         if suffix is None:
             raise NoRule(refusal(name))

@@ -80,3 +80,6 @@ SELECT e.model, prices.dollars AS d, sum(events.prompt_tokens) AS s FROM events 
 
 WITH stats AS (SELECT model, avg(delta) AS mean FROM events GROUP BY model) SELECT e.delta, stats.mean AS m FROM events e JOIN
     stats s ON e.model = s.model WHERE e.delta > stats.mean ORDER BY e.delta;
+
+SELECT model, SUMSimpleState(prompt_tokens) AS s, MAXSimpleState(delta) AS m, Sum(delta), COUNTIf(delta > 0) FROM events GROUP BY
+    model ORDER BY model;
