@@ -73,7 +73,7 @@ class Perch:
         read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
         earlier = self.writer.sources
         try:
-            self.writer.run(lambda connection: self._take_over(connection, workspace))
+            self.writer.run(lambda connection: self._take_over(connection, workspace), alone=True)
         except BaseException:  # it may have failed after that, in its commit
             self.writer.sources = earlier
             raise

@@ -87,6 +87,8 @@ class Store:
         self._fold_at = LOG_BYTES
         self._parsed = _Parsed()
         self._idle: list[Connection] = []  # cursors for the statements of pipes, ready for the next
+        self.alone = threading.Lock()
+        """Held while stored rows are moved, summed up or removed: of these only one goes on at a time."""
         self.connection = self._open()
         self._acknowledged = _Acknowledged(path)
         try:
@@ -244,6 +246,25 @@ class Store:
                 with contextlib.suppress(duckdb.Error):
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextlib.contextmanager
+    def rewriting(self) -> Iterator[Connection]:
+        """One durable transaction on a cursor of its own, which moves or sums up rows while the writer goes on adding.
+
+        Removals, which the writer does under `alone` too, neither run beside it nor in between its snapshot and commit.
+
+        Raises:
+            Busy: the disk is full or fails, or memory is short; nothing was written.
+        """
+        with (
+            self.alone,
+            self._using() as connection,
+            _told(writing=True),
+            contextlib.closing(connection.cursor()) as own,
+        ):
+            own.execute("BEGIN")
+            yield own
+            own.execute("COMMIT")
 
     def misfits(self, batch: pa.Table, sql: str) -> list[int]:
         """The rows of `batch` for which an expression fails; none where it can be computed for all."""

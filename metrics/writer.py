@@ -71,6 +71,7 @@ class _Batch(_Waiting):
 @dataclass
 class _Task(_Waiting):
     run: Callable[[Connection], Any] = lambda connection: None
+    alone: bool = False
 
 
 class Writer:
@@ -126,9 +127,12 @@ class Writer:
         count = rows.good + len(rows.bad)
         return self._put(_Batch(count, size, source=source, checked=rows, import_id=import_id, claim=claim))
 
-    def run(self, task: Callable[[Connection], Result]) -> Result:
-        """Run `task` in a transaction of its own on the writing connection; returns its result when durable."""
-        result: Result = self._put(_Task(run=task)).result()
+    def run(self, task: Callable[[Connection], Result], *, alone: bool = False) -> Result:
+        """Run `task` in a transaction of its own on the writing connection; returns its result when durable.
+
+        One that removes or changes rows must be `alone`: no `Store.rewriting` goes on beside it.
+        """
+        result: Result = self._put(_Task(run=task, alone=alone)).result()
         return result
 
     def _put(self, item: _Waiting) -> Future[Any]:
@@ -200,8 +204,9 @@ class Writer:
 
     def _write(self, group: list[_Waiting]) -> None:
         self._seq += 1
+        alone = any(isinstance(item, _Task) and item.alone for item in group)
         try:
-            with self._store.transaction() as connection:
+            with self._store.alone if alone else contextlib.nullcontext(), self._store.transaction() as connection:
                 for item in group:
                     if isinstance(item, _Task):
                         item.result = item.run(connection)
@@ -256,11 +261,12 @@ class Writer:
 
         batch = _Batch(source=source, checked=rows, import_id=import_id)
         self._set_misfits_aside(batch)
-        return self._put(_Task(len(rows.bad) + rows.good, run=swap))
+        return self._put(_Task(len(rows.bad) + rows.good, run=swap, alone=True))
 
     def remove(self, source: Source, condition: str) -> Future[int]:
         """Delete the rows for which `condition` (DuckDB SQL) holds; the future has their number."""
-        return self._put(_Task(run=lambda connection: remove(connection, source, condition, self._seq)))
+        task = _Task(run=lambda connection: remove(connection, source, condition, self._seq), alone=True)
+        return self._put(task)
 
     def _insert_good(self, connection: Connection, source: Source, parts: list[Rows]) -> list[int]:
         """Write the good rows of several bodies, sorted; returns how many of each were duplicates."""
