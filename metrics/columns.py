@@ -22,6 +22,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metrics.dialect import storage_type
 from metrics.errors import DefinitionError
 
 Coerce = Callable[[object], object]
@@ -426,6 +427,16 @@ def _tuple(name: str, arguments: list[str]) -> ColumnType:
     return ColumnType(f"Tuple({text})", False, f"STRUCT({duckdb})", arrow, coerce)
 
 
+def _state(name: str, arguments: list[str]) -> ColumnType:
+    """A state of an aggregate, which a materialized pipe makes and no event has."""
+    text = f"{name}({', '.join(arguments)})"
+
+    def coerce(value: object) -> object:
+        raise ValueError
+
+    return ColumnType(text, False, storage_type(text), pa.string(), coerce)
+
+
 _MAKERS: dict[str, Callable[[str, list[str]], ColumnType]] = {
     **dict.fromkeys(_INTEGERS, _integer),
     "Float32": _float, "Float64": _float, "Bool": _boolean,
@@ -433,7 +444,7 @@ _MAKERS: dict[str, Callable[[str, list[str]], ColumnType]] = {
     "String": _string, "FixedString": _fixed_string, "JSON": _json_column, "UUID": _uuid,
     "IPv4": _address, "IPv6": _address, "Enum8": _enum, "Enum16": _enum,
     "DateTime": _datetime, "DateTime64": _datetime64, "Date": _date, "Date32": _date,
-    "Array": _array, "Map": _map, "Tuple": _tuple,
+    "Array": _array, "Map": _map, "Tuple": _tuple, "AggregateFunction": _state,
 }  # fmt: skip
 
 _HINTS = {
@@ -441,6 +452,5 @@ _HINTS = {
     "Int": "; give its width, such as Int32",
     "UInt": "; give its width, such as UInt32",
     **dict.fromkeys(("Int256", "UInt256", "Decimal256"), ": DuckDB holds at most 128 bits"),
-    "AggregateFunction": " yet: it needs the ClickHouse engine",
     "SimpleAggregateFunction": "; give its function and its type, such as SimpleAggregateFunction(sum, UInt64)",
 }

@@ -42,9 +42,13 @@ class Exporter:
         self._running = threading.Lock()
 
     def export(self, workspace: Workspace) -> list[ExportedMonth]:
-        """Write every changed month of every data source of `workspace`; returns those written (empty: 0 rows)."""
+        """Write every changed month of every data source of `workspace`; returns those written (empty: 0 rows).
+
+        What a materialized pipe fills is left out: it is made of the other rows.
+        """
         with self._running:
-            return [month for source in workspace.sources.values() for month in self._export_source(source)]
+            sources = [source for name, source in workspace.sources.items() if name not in workspace.filled_by]
+            return [month for source in sources for month in self._export_source(source)]
 
     def months(self, source: Source) -> list[ExportedMonth]:
         """The months of a data source that have a file, oldest first."""

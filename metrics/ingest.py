@@ -34,14 +34,14 @@ def target(perch: Perch, secret: str, name: str) -> tuple[Token, Source]:
 
     Raises:
         Forbidden: the token is unknown or lacks DATASOURCES:APPEND on it.
-        BadRequest, NotFound: no data source is named, or one that does not exist.
+        BadRequest, NotFound: no data source is named, or one that does not exist, or that a materialized pipe fills.
     """
     token = perch.tokens.find(secret)
     if not name:
         raise BadRequest("The parameter 'name' is missing: it names the data source, as in /v0/events?name=llm_events.")
     if not token.may("DATASOURCES:APPEND", name):
         raise Forbidden(f"The token '{token.name}' lacks the scope DATASOURCES:APPEND:{name}.")
-    return token, perch.workspace.source(name)
+    return token, perch.workspace.writable(name)
 
 
 def claim(

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -17,7 +17,10 @@ import pyarrow as pa
 from metrics.errors import Busy, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
+from metrics.materializing import rollups_of
 from metrics.pipes import Endpoints
+from metrics.rollups import Rollup, keep_up
+from metrics.rollups import bring_up as bring_up_rollups
 from metrics.settings import Settings
 from metrics.store import Connection, Store
 from metrics.tokens import Tokens, admin_token, declare_tokens
@@ -71,18 +74,18 @@ class Perch:
         """
         workspace = load_workspace(self.settings.project)
         read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
-        earlier = self.writer.sources
+        earlier, rollups = self.writer.sources, rollups_of(workspace)
         try:
-            self.writer.run(lambda connection: self._take_over(connection, workspace), alone=True)
+            self.writer.run(lambda connection: self._take_over(connection, workspace, rollups), alone=True)
         except BaseException:  # it may have failed after that, in its commit
             self.writer.sources = earlier
             raise
         self.tokens.read()
         self.definitions = read
 
-    def _take_over(self, connection: Connection, workspace: Workspace) -> None:
+    def _take_over(self, connection: Connection, workspace: Workspace, rollups: Sequence[Rollup]) -> None:
         """Between two groups of rows: those that wait were checked by the earlier definitions, and get new DEFAULTs."""
-        _bring_up(connection, workspace)
+        _bring_up(connection, workspace, rollups)
         self.writer.sources = workspace.sources
 
 
@@ -99,23 +102,24 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
     _make_folder(settings)
     store = Store(settings.store_path, memory=settings.memory)
     try:
-        _start(store, workspace)
+        _start(store, workspace, rollups_of(workspace))
         yield from _running(settings, store, workspace)
     finally:
         store.close()
 
 
-def _start(store: Store, workspace: Workspace) -> None:
+def _start(store: Store, workspace: Workspace, rollups: Sequence[Rollup]) -> None:
     try:
         with store.transaction() as connection:
-            _bring_up(connection, workspace)
+            _bring_up(connection, workspace, rollups)
     except Busy:
         raise StartError(f"The store {store.path} cannot be written to; is its disk full?") from None
 
 
-def _bring_up(connection: Connection, workspace: Workspace) -> None:
-    """The tables and the tokens that the definitions declare."""
+def _bring_up(connection: Connection, workspace: Workspace, rollups: Sequence[Rollup]) -> None:
+    """The tables, the rollups and the tokens that the definitions declare."""
     bring_up(connection, workspace)
+    bring_up_rollups(connection, rollups)
     declare_tokens(connection, workspace.scopes)
 
 
@@ -128,13 +132,18 @@ def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator
     perch = Perch(settings, store, writer, tokens, keys, exporter, definitions)
     writer.start()
     stopping = threading.Event()
-    upkeep = threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True)
-    upkeep.start()
+    upkeep = [
+        threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True),
+        threading.Thread(target=keep_up, args=(store, stopping), name="rollups", daemon=True),
+    ]
+    for thread in upkeep:
+        thread.start()
     try:
         yield perch
     finally:
         stopping.set()
-        upkeep.join()
+        for thread in upkeep:
+            thread.join()
         _export(perch)
         writer.stop()
 

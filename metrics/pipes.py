@@ -159,13 +159,36 @@ class Endpoint:
             return self.statement({})
         return self.statement({name: sample(item) for name, item in self.parameters.items() if item.default is None})
 
+    def stored(self, standing: Mapping[str, str]) -> Compiled:
+        """What a materialized pipe makes of rows, as a table keeps it; `standing` has the SQL of the rows it reads.
+
+        Raises:
+            DefinitionError: the pipe's SQL does not compile.
+        """
+        rendered = [step.template.render({}, self._columns, self._tables, prefix="") for step in self._steps]
+        if any(item.values for item in rendered):
+            raise _unfit(self.pipe, "a materialized pipe takes no parameters: it runs when rows arrive, not when asked")
+        pipes = self._queries(tuple(item.sql for item in rendered))
+        own = pipes[self.pipe.name]
+        return compile_query(
+            own.sql,
+            self._tables,
+            nodes=own.nodes,
+            pipes=pipes,
+            standing=standing,
+            stored=True,
+            file=own.file,
+            line=own.line,
+        )
+
     def check(self) -> None:
         """Compile every node, and hold the columns of what is written to where they go; raises DefinitionError.
 
         A pipe that refuses each value that could be tried is compiled when it is called.
         """
         with contextlib.suppress(BadRequest):
-            _check_target(self.pipe, self.sample().compiled, self._workspace)
+            compiled = self.stored({}) if self.pipe.kind == "materialized" else self.sample().compiled
+            _check_target(self.pipe, compiled, self._workspace)
         needed = {step.node.name for step in self._steps if step.pipe is self.pipe}
         for node in self.pipe.nodes:
             if node.name not in needed:
@@ -301,8 +324,14 @@ def _unfit(pipe: Pipe, reason: str) -> DefinitionError:
 
 def _fits(kind: str, target: str) -> bool:
     """Whether a column of type `kind` goes into one of type `target` as it is; LowCardinality is a way of storing."""
-    given, wanted = (re.sub(r"LowCardinality\((.*)\)", r"\1", text.replace(" ", "")) for text in (kind, target))
+    given, wanted = (_bare(text) for text in (kind, target))
     return wanted in (given, f"Nullable({given})")
+
+
+def _bare(kind: str) -> str:
+    """A type without what is only a way of storing or of merging it."""
+    kind = re.sub(r"LowCardinality\((.*)\)", r"\1", kind.replace(" ", ""))
+    return re.sub(r"^SimpleAggregateFunction\(\w+,(.*)\)$", r"\1", kind)
 
 
 class Reader(Protocol):

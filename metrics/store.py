@@ -54,6 +54,13 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE internal.declared_scopes (token VARCHAR, scope VARCHAR);
     """,
+    """
+    CREATE TABLE internal.rollups (name VARCHAR PRIMARY KEY, position UINTEGER, base VARCHAR, reads VARCHAR,
+                                   keys VARCHAR[], columns VARCHAR[], time_column VARCHAR, read_time VARCHAR,
+                                   slack BIGINT, sql VARCHAR, merged VARCHAR);
+    CREATE TABLE internal.rollup_marks (base VARCHAR PRIMARY KEY, seq UBIGINT);
+    CREATE TABLE internal.unmerged_days (rollup VARCHAR, day DATE);
+    """,
 )
 """Step n brings our own tables from version n to n + 1. A step that has been released is never edited."""
 
@@ -135,7 +142,7 @@ class Store:
             tables = connection.execute(
                 "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
                 "WHERE (schema_name = 'rows' AND column_name = '_seq') "
-                "OR (schema_name, table_name) IN (('internal', 'export_marks'), ('internal', 'last_change')) "
+                "OR (schema_name = 'internal' AND table_name IN ('export_marks', 'last_change', 'rollup_marks')) "
                 "AND column_name = 'seq'"
             ).fetchall()
             parts = [f"SELECT max({column}) AS seq FROM {schema}.{quoted(name)}" for schema, name, column in tables]

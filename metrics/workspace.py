@@ -17,7 +17,7 @@ import pyarrow as pa
 from metrics.columns import parse_type
 from metrics.datafiles import Column, DataSource, Pipe, load_folder
 from metrics.dialect import MACROS, compile_expression
-from metrics.errors import DefinitionError, NotFound, StartError
+from metrics.errors import BadRequest, DefinitionError, NotFound, StartError
 from metrics.store import Connection, quoted
 from metrics.validation import QUARANTINE_EXTRA, Validator
 
@@ -187,6 +187,24 @@ class Workspace:
             known = ", ".join(sorted(self.sources)) or "none"
             raise NotFound(f"Data source '{name}' does not exist; there are: {known}.")
         return self.sources[name]
+
+    def writable(self, name: str) -> Source:
+        """The data source `name`, whose rows callers may add and remove.
+
+        Raises:
+            NotFound: there is none of that name.
+            BadRequest: a materialized pipe fills it.
+        """
+        source = self.source(name)
+        if name in self.filled_by:
+            pipe = self.filled_by[name]
+            raise BadRequest(f"Data source '{name}' is filled by the pipe {pipe}; change the rows that the pipe reads.")
+        return source
+
+    @cached_property
+    def filled_by(self) -> Mapping[str, str]:
+        """The data sources that a materialized pipe fills, each with the pipe's name."""
+        return {pipe.options["DATASOURCE"]: pipe.name for pipe in self.pipes.values() if pipe.kind == "materialized"}
 
     @cached_property
     def tables(self) -> Mapping[str, Columns]:

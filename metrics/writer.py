@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from metrics.errors import Busy, PerchError
 from metrics.idempotency import Claim, Counts, duplicates, keep_answer
+from metrics.rollups import corrected
 from metrics.store import Connection, Misfit, Store, quoted
 from metrics.validation import Read, Rows, quarantine_table
 from metrics.workspace import Source
@@ -291,14 +292,15 @@ def _refuse_misfits(connection: Connection, source: Source, batch: pa.Table) -> 
 
 
 def remove(connection: Connection, source: Source, condition: str, seq: int) -> int:
-    """Delete rows inside a transaction, and note their months for the next export; returns how many."""
+    """Delete rows inside a transaction, put rollups right, and note months for the next export; returns how many."""
     table = f"rows.{quoted(source.name)}"
     connection.execute(
         f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT FROM {table} "
         f"WHERE {condition}",
         [source.name, seq],
     )
-    deleted = connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchone()
+    with corrected(connection, source.name, condition):
+        deleted = connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchone()
     return int(deleted[0]) if deleted else 0
 
 

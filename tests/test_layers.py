@@ -38,9 +38,9 @@ ONLY_IN = {
 
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
-    "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits", "store",
-    "workspace", "idempotency", "writer", "exports", "mutations", "prometheus", "formats", "pipes", "tokens",
-    "instance", "ingest", "api",
+    "errors", "settings", "dialect", "columns", "datafiles", "templating", "events", "validation", "limits", "store",
+    "workspace", "idempotency", "rollups", "writer", "exports", "mutations", "prometheus", "formats", "pipes", "tokens",
+    "materializing", "instance", "ingest", "api",
 ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def import_file() -> Response:
         require("DATASOURCES:APPEND", name)
     else:
         require_admin()
-    source = perch().workspace.source(name)
+    source = perch().workspace.writable(name)
     data = _uploaded()
     rows = mutations.read_upload(source, data, request.args.get("format", "csv").lower(), _dialect())
     if mode == "append":
@@ -102,7 +102,7 @@ def _uploaded() -> bytes:
 def truncate(name: str) -> Response:
     """Delete every row; 205 without a body when it is done."""
     require_admin()
-    mutations.truncate(perch().writer, perch().workspace.source(name))
+    mutations.truncate(perch().writer, perch().workspace.writable(name))
     return Response(status=205)
 
 
@@ -110,7 +110,7 @@ def truncate(name: str) -> Response:
 def delete(name: str) -> Response:
     """Delete the rows that `delete_condition` names; with `dry_run=true` only count them. Answers when it is done."""
     require_admin()
-    source = perch().workspace.source(name)
+    source = perch().workspace.writable(name)
     condition = request.values.get("delete_condition", "")
     if not condition.strip():
         raise BadRequest("The form field 'delete_condition' is missing: it names the rows, as in environment = 'demo'.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Final
 
@@ -98,6 +98,7 @@ def compile_query(
     pipes: Mapping[str, PipeQuery] | None = None,
     only: Collection[str] | None = None,
     latest: Mapping[str, str] | None = None,
+    standing: Mapping[str, str] | None = None,
     stored: bool = False,
     file: str = "",
     line: int = 1,
@@ -107,14 +108,17 @@ def compile_query(
     `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
     nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
     and nothing else, whatever the pipes read. `latest` holds, for tables that FINAL may read, the DuckDB SQL of the
-    rows that it leaves. With `stored` the rows go into a table instead of an answer: times stay
-    UTC, and columns may be states of aggregates (`sumState(x)`), for which `storage_type` names the column's type.
+    rows that it leaves; `standing`, for tables of which not all rows are to be read, the DuckDB SQL of those that are.
+    With `stored` the rows go into a table instead of an answer: times stay UTC, and columns may be states of aggregates (`sumState(x)`), for which `storage_type` names the column's type.
 
     Raises:
         DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike; or a pipe
             reads itself, by way of others perhaps.
     """
-    queries = Queries({name: _relation(name, columns, file) for name, columns in tables.items()}, file, line)
+    relations = {name: _relation(name, columns, file) for name, columns in tables.items()}
+    for name, rows in (standing or {}).items():
+        relations[name] = replace(relations[name], sql=rows)
+    queries = Queries(relations, file, line)
     queries.latest = latest or {}
     found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only, not stored)
     if expansion(found.sql) > MAX_EXPANSION:
