@@ -15,6 +15,7 @@ from typing import Final
 
 from metrics.datafiles import CONNECTORS, DataSource, Pipe, definition_files, parse_datasource, read_folder
 from metrics.errors import BadRequest, DefinitionError, StartError
+from metrics.materializing import rollups_of
 from metrics.pipes import Endpoint, sample
 from metrics.templating import Parameter, Template
 from metrics.validation import Validator
@@ -127,6 +128,8 @@ class _Check:
         self.found: dict[tuple[Path, int, int, str], Problem] = {}
         self.pipes: list[CheckedPipe] = []
         self.broken: set[str] = set()
+        materialized = (pipe for pipe in self.project.pipes.values() if pipe.kind == "materialized")
+        self.filled = {pipe.options["DATASOURCE"] for pipe in materialized}
 
     def report(self, pipes: Container[str] | None) -> Report:
         for mistake in self.mistakes:
@@ -137,6 +140,7 @@ class _Check:
         for name, pipe in self.project.pipes.items():
             if pipes is None or name in pipes:
                 self.pipe(pipe, workspace)
+        self.rollups(workspace)
         ordered = sorted(self.found.values(), key=lambda problem: (str(problem.path), problem.line, problem.column))
         suffixes = [path.suffix for path in self.lines]
         return Report(tuple(ordered), tuple(self.pipes), {kind: suffixes.count(kind) for kind in _SUFFIXES})
@@ -210,7 +214,7 @@ class _Check:
 
     def settings(self, source: DataSource) -> None:
         engine, file = source.engine, source.path.name
-        if engine.name != "MergeTree":
+        if engine.name != "MergeTree" and source.name not in self.filled:
             reason = f"here {engine.name} keeps every row, as MergeTree does; what it does to rows, ClickHouse does"
             if engine.name == "ReplacingMergeTree":
                 reason += "; FINAL reads the last row of each sorting key"
@@ -249,7 +253,15 @@ class _Check:
             self.nodes(pipe, workspace)
             for error in errors:  # what only some value of a parameter brings to light
                 self.mistake(error)
-        self.parameters(pipe, endpoint.parameters)
+        self.parameters(endpoint)
+
+    def rollups(self, workspace: Workspace) -> None:
+        """What is wrong with the materialized pipes as a whole, once each of them compiles."""
+        if not any(problem.severity == "error" for problem in self.found.values()):
+            try:
+                rollups_of(workspace)
+            except DefinitionError as error:
+                self.mistake(error)
 
     def templates(self, pipe: Pipe) -> None:
         for node in pipe.nodes:
@@ -261,6 +273,9 @@ class _Check:
     def compiled(self, endpoint: Endpoint) -> Iterator[DefinitionError]:
         """Compile every call that differs, and the nodes that no call needs; the errors of those that cannot be."""
         answered, refusal = False, ""
+        if endpoint.pipe.kind == "materialized":
+            yield from self.stored(endpoint)
+            return
         for request in requests(endpoint.parameters):
             try:
                 statement = endpoint.statement(request)
@@ -284,6 +299,14 @@ class _Check:
             file = endpoint.pipe.path.name
             self.tell("warning", f"not compiled, as it refuses every value that was tried: {refusal}", file, 1)
 
+    def stored(self, endpoint: Endpoint) -> Iterator[DefinitionError]:
+        """Compile what a materialized pipe writes, which may be states that no call could be answered with."""
+        try:
+            endpoint.check()
+            self.pipes.append(CheckedPipe(endpoint.pipe.name, endpoint.pipe.kind, endpoint.stored({}).columns))
+        except DefinitionError as error:
+            yield error
+
     def nodes(self, pipe: Pipe, workspace: Workspace) -> None:
         """The first mistake of each node by itself; of one that reads a wrong node, nothing."""
         good, wrong = list[str](), set[str]()
@@ -304,17 +327,17 @@ class _Check:
                 wrong.add(node.name)
                 self.mistake(error)
 
-    def parameters(self, pipe: Pipe, parameters: Mapping[str, Parameter]) -> None:
+    def parameters(self, endpoint: Endpoint) -> None:
         """Those of its own nodes; what the pipes declare that it reads is told of them."""
+        pipe, parameters = endpoint.pipe, endpoint.parameters
         file, templates = pipe.path.name, [Template(node, pipe.path.name) for node in pipe.nodes]
         own = {item.name for each in templates for item in each.parameters}
-        typed = {item.name for each in templates for item in each.parameters if item.name not in each.untyped}
         read = {item.name for each in templates for item in each.parameters if item.name not in each.unread}
         for name, parameter in ((name, parameters[name]) for name in parameters if name in own):
             place = rf"(?<=[({{ ]){name}\b(?=\s*[,)}}]|\s+[!=<>i])"
             if name not in read:
                 self.tell_at("warning", f"the parameter {name} is declared and never used", file, place)
-            elif name not in typed:
+            elif name in endpoint.untyped:
                 reason = f"the parameter {name} is used and never declared: say its type, as in String({name})"
                 self.tell_at("warning", reason, file, place)
             elif not parameter.description:

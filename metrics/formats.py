@@ -55,6 +55,8 @@ class Answer:
     """Counts the rows that a query without its LIMIT has; it may have to ask the store."""
     version: str
     """Stays the same while the answer does; "" where nothing but running the query tells."""
+    sources: tuple[str, ...]
+    """The data sources that it read: rollups, or the rows themselves."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def _json(answer: Answer, options: Options) -> bytes:
                 "elapsed": round(result.elapsed + before.elapsed, 6),
                 "rows_read": result.rows_read + before.rows_read,
                 "bytes_read": result.bytes_read + before.bytes_read,
+                "sources": answer.sources,
             },
         }
     )

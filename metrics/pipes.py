@@ -89,6 +89,13 @@ class Endpoint:
         return merged_parameters(step.template for step in self._steps)
 
     @cached_property
+    def untyped(self) -> frozenset[str]:
+        """The parameters for which neither a node of its own nor one of the pipes that it reads says a type."""
+        templates = [step.template for step in self._steps]
+        typed = {item.name for each in templates for item in each.parameters if item.name not in each.untyped}
+        return frozenset(self.parameters.keys() - typed)
+
+    @cached_property
     def reads(self) -> tuple[str, ...]:
         """The other pipes whose nodes are part of a call."""
         return tuple(dict.fromkeys(step.pipe.name for step in self._steps if step.pipe is not self.pipe))
@@ -440,7 +447,8 @@ class Endpoints:
         compiled, values = statement.compiled, statement.values
         result = self._store.query(compiled.sql, values, timeout=self._timeout, stranger=stranger)
         rows_before_limit = partial(self._rows_before_limit, statement, result, stranger)
-        return Answer(compiled.described(values), result, rows_before_limit, version)
+        sources = tuple(sorted(compiled.tables))
+        return Answer(compiled.described(values), result, rows_before_limit, version, sources)
 
     def _version(self, statement: Statement) -> str:
         """A text that stays the same while the statement's answer does; "" where nothing but running it tells.

@@ -186,6 +186,42 @@ def waiting(store: Store) -> int:
         return sum(sum(_pending(cursor, base).values()) for base in _bases(cursor))
 
 
+@dataclass(frozen=True)
+class State:
+    """The rollups of a data source: its `base`, their names, rows that no table of theirs has yet, and days on which
+    there may be several rows of one group."""
+
+    base: str
+    names: list[str]
+    waiting_rows: int
+    unmerged_days: int
+
+
+def state(store: Store, name: str) -> State | None:
+    """The state of the rollups that a data source is the base of, or one of; None for any other."""
+    with store.snapshot() as cursor:
+        base = next((each.base for each in known(cursor) if name in (each.name, each.base)), None)
+        if base is None:
+            return None
+        names = [each.name for each in known(cursor, base)]
+        days = _count(cursor, f"internal.unmerged_days WHERE list_contains([{', '.join(map(_text, names))}], rollup)")
+        return State(base, names, sum(_pending(cursor, base).values()), days)
+
+
+def catch_up(store: Store) -> tuple[int, int]:
+    """Roll up all there is and merge every day; returns the rows that were summed up, and those that were merged.
+
+    Raises:
+        Busy: the store cannot be written now; the next time goes on from there.
+    """
+    rolled, merged = 0, 0
+    while rows := roll_up(store):
+        rolled += rows
+    while rows := merge(store, datetime.max):
+        merged += rows
+    return rolled, merged
+
+
 def _bases(connection: Connection) -> list[str]:
     return [str(base) for (base,) in connection.execute("SELECT base FROM internal.rollup_marks").fetchall()]
 

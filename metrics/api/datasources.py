@@ -1,13 +1,14 @@
-"""`/v0/datasources`: what data sources there are, their size and exports; deleting rows; exporting now."""
+"""`/v0/datasources`: what data sources there are, their size and exports; deleting; exporting, rolling up now."""
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from metrics import events, ingest, mutations
+from metrics import events, ingest, mutations, rollups
 from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
@@ -37,7 +38,8 @@ def describe_datasource(name: str) -> Response:
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
     exports = [_month(month) for month in perch().exporter.months(source)]
-    return jsonify(_chosen({**_described(source), "exports": exports}))
+    rollup = rollups.state(perch().store, name)
+    return jsonify(_chosen({**_described(source), "exports": exports, "rollup": rollup and asdict(rollup)}))
 
 
 @blueprint.get("/v0/datasources/<name>.datasource")
@@ -136,6 +138,14 @@ def export() -> Response:
     """Export the changed months of every data source now; answers with those it wrote."""
     require_admin()
     return jsonify(exports=[_month(month) for month in perch().exporter.export(perch().workspace)])
+
+
+@blueprint.post("/v0/rollups")
+def roll_up() -> Response:
+    """Bring every rollup up to the rows now, and merge its rows; answers with how many were read for either."""
+    require_admin()
+    rolled, merged = rollups.catch_up(perch().store)
+    return jsonify(rows=rolled, merged=merged)
 
 
 def _described(source: Source) -> dict[str, Any]:

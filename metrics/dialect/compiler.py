@@ -109,7 +109,8 @@ def compile_query(
     nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
     and nothing else, whatever the pipes read. `latest` holds, for tables that FINAL may read, the DuckDB SQL of the
     rows that it leaves; `standing`, for tables of which not all rows are to be read, the DuckDB SQL of those that are.
-    With `stored` the rows go into a table instead of an answer: times stay UTC, and columns may be states of aggregates (`sumState(x)`), for which `storage_type` names the column's type.
+    With `stored` the rows go into a table instead of an answer: times stay UTC, and columns may be states of aggregates
+    (`sumState(x)`), for which `storage_type` names the column's type.
 
     Raises:
         DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike; or a pipe
