@@ -19,7 +19,7 @@ from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.materializing import rollups_of
 from metrics.pipes import Endpoints
-from metrics.rollups import Rollup, keep_up
+from metrics.rollups import Rollup, asking_for_fresh, keep_up
 from metrics.rollups import bring_up as bring_up_rollups
 from metrics.settings import Settings
 from metrics.store import Connection, Store
@@ -87,6 +87,7 @@ class Perch:
         """Between two groups of rows: those that wait were checked by the earlier definitions, and get new DEFAULTs."""
         _bring_up(connection, workspace, rollups)
         self.writer.sources = workspace.sources
+        self.store.asks_for_fresh = asking_for_fresh(rollups)
 
 
 @contextlib.contextmanager
@@ -112,6 +113,7 @@ def _start(store: Store, workspace: Workspace, rollups: Sequence[Rollup]) -> Non
     try:
         with store.transaction() as connection:
             _bring_up(connection, workspace, rollups)
+        store.asks_for_fresh = asking_for_fresh(rollups)
     except Busy:
         raise StartError(f"The store {store.path} cannot be written to; is its disk full?") from None
 

@@ -22,7 +22,7 @@ from metrics.dialect import compile_expression, compile_query
 from metrics.errors import BadRequest, DefinitionError, PerchError
 from metrics.files import read_rows
 from metrics.idempotency import Counts
-from metrics.store import Store
+from metrics.store import Query, Store
 from metrics.validation import Rows
 from metrics.workspace import Source
 from metrics.writer import Writer
@@ -84,7 +84,7 @@ def count_matching(store: Store, source: Source, condition: str, timeout: float)
     _compiled(source, condition)
     counting = f"SELECT count() AS n FROM {source.name} WHERE {condition}"
     compiled = compile_query(counting, {source.name: source.columns})
-    return int(store.query(compiled.sql, timeout=timeout).table.column("n")[0].as_py())
+    return int(store.query(Query(compiled.sql), timeout=timeout).table.column("n")[0].as_py())
 
 
 def _compiled(source: Source, condition: str) -> str:

@@ -21,7 +21,7 @@ from metrics.dialect import Compiled, PipeQuery, compile_query
 from metrics.errors import BadRequest, DefinitionError, Forbidden, NotFound
 from metrics.formats import Answer, Count, Unchanged
 from metrics.limits import Strangers
-from metrics.store import QueryResult, Store
+from metrics.store import Query, QueryResult, Store
 from metrics.templating import Parameter, Template, merged_parameters
 from metrics.workspace import Columns, Workspace
 
@@ -219,6 +219,7 @@ class Endpoint:
             pipes=pipes,
             only=self._only,
             latest=self._workspace.latest,
+            rollups=self._workspace.filled_by,
             file=own.file,
             line=own.line,
         )
@@ -229,7 +230,12 @@ class Endpoint:
         try:
             over = {**pipes, "_": pipes[self.pipe.name]}
             return compile_query(
-                sql, self._tables, pipes=over, only=("_", self.pipe.name), latest=self._workspace.latest
+                sql,
+                self._tables,
+                pipes=over,
+                only=("_", self.pipe.name),
+                latest=self._workspace.latest,
+                rollups=self._workspace.filled_by,
             )
         except DefinitionError as error:
             raise _refused(error) from None
@@ -445,7 +451,7 @@ class Endpoints:
         if version and known(version):
             return Unchanged(version)
         compiled, values = statement.compiled, statement.values
-        result = self._store.query(compiled.sql, values, timeout=self._timeout, stranger=stranger)
+        result = self._store.query(_query_of(compiled, values), timeout=self._timeout, stranger=stranger)
         rows_before_limit = partial(self._rows_before_limit, statement, result, stranger)
         sources = tuple(sorted(compiled.tables))
         return Answer(compiled.described(values), result, rows_before_limit, version, sources)
@@ -469,11 +475,16 @@ class Endpoints:
             return Count(result.rows_sorted)
         counting = statement.compiled.counting()
         query = partial(
-            self._store.query, counting.sql, counting.bound(statement.values), timeout=self._timeout, stranger=stranger
+            self._store.query, _query_of(counting, statement.values), timeout=self._timeout, stranger=stranger
         )
         counted = self._strangers.run(query) if stranger else query()
         rows = int(counted.table.column(0)[0].as_py())
         return Count(rows, counted.elapsed, counted.rows_read, counted.bytes_read)
+
+
+def _query_of(compiled: Compiled, values: Mapping[str, object]) -> Query:
+    sql, settled, given = compiled.run(values)
+    return Query(sql, given, settled)
 
 
 def _refuse_excess(sql: str) -> None:

@@ -120,13 +120,23 @@ def bring_up(connection: Connection, rollups: Sequence[Rollup]) -> None:
             _start_anew(connection, base, old, new)
     fresh: dict[str, str] = {}
     for rollup in rollups:
-        since = f"(SELECT seq FROM internal.rollup_marks WHERE base = {_text(rollup.base)})"
-        rows = f"(SELECT * FROM rows.{quoted(rollup.base)} WHERE _seq > {since})"
+        rows = f"(SELECT * FROM {_fresh(rollup.base)})"
         fresh[rollup.name] = f"(SELECT {rollup.listed} FROM ({rollup.over(fresh.get(rollup.reads, rows))}))"
         connection.execute(
-            f"CREATE OR REPLACE VIEW {quoted(rollup.name)} AS SELECT {rollup.listed} FROM {rollup.table} "
+            f"CREATE OR REPLACE VIEW main.{quoted(rollup.name)} AS SELECT {rollup.listed} FROM {rollup.table} "
             f"UNION ALL SELECT {rollup.listed} FROM {fresh[rollup.name]}"
         )
+
+
+def asking_for_fresh(rollups: Sequence[Rollup]) -> str:
+    """The SQL that tells whether a row has come since the marks of these."""
+    asked = [f"EXISTS (SELECT 1 FROM {_fresh(base)})" for base in sorted({rollup.base for rollup in rollups})]
+    return f"SELECT {' OR '.join(asked)}" if asked else "SELECT false"
+
+
+def _fresh(base: str) -> str:
+    since = f"(SELECT seq FROM internal.rollup_marks WHERE base = {_text(base)})"
+    return f"rows.{quoted(base)} WHERE _seq > {since}"
 
 
 def _start_anew(connection: Connection, base: str, old: Sequence[Rollup], new: Sequence[Rollup]) -> None:

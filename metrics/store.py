@@ -12,9 +12,8 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,6 +76,19 @@ class QueryResult:
     """Rows that the outermost LIMIT chose from, where the profile tells; None where the engine may have pruned some."""
 
 
+@dataclass(frozen=True)
+class Query:
+    """One compiled SELECT with its values by name.
+
+    One that reads rollups has the same SELECT twice: `sql`, and `settled` for when no row has come since they were last
+    brought up, which `Store.asks_for_fresh` asks.
+    """
+
+    sql: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    settled: str = ""
+
+
 class Misfit(ValueError):
     """A value that a column cannot hold, found only when the row was written; the text is DuckDB's."""
 
@@ -92,8 +104,9 @@ class Store:
         self._healing = False
         self._changed = threading.Condition()
         self._fold_at = LOG_BYTES
-        self._parsed = _Parsed()
         self._idle: list[Connection] = []  # cursors for the statements of pipes, ready for the next
+        self.asks_for_fresh = "SELECT true"
+        """The SQL that tells whether rows have come since the rollups were brought up (`rollups.bring_up` knows)."""
         self.alone = threading.Lock()
         """Held while stored rows are moved, summed up or removed: of these only one goes on at a time."""
         self.connection = self._open()
@@ -304,10 +317,8 @@ class Store:
         rows, quarantined = (int(row[0]) if row else 0 for row in counts)
         return rows, quarantined, sum(path.stat().st_size for path in (self.path, log_path(self.path)) if path.exists())
 
-    def query(
-        self, sql: str, values: Mapping[str, object] | None = None, *, timeout: float, stranger: bool = False
-    ) -> QueryResult:
-        """Run one compiled SELECT with its values bound by name; a stranger's with a limit to its memory.
+    def query(self, query: Query, *, timeout: float, stranger: bool = False) -> QueryResult:
+        """Run one compiled SELECT; a stranger's with a limit to its memory.
 
         Raises:
             QueryTimeout: it ran longer than `timeout` seconds.
@@ -319,25 +330,25 @@ class Store:
         limits = Limits(timeout, min(QUERY_MEMORY, self._memory // 2) if stranger else 0)
         try:
             with self._using() as connection, _told():
-                return self._query(connection, sql, dict(values or {}), limits)
+                return self._query(connection, query, limits)
         except PerchError:
             self.heal()
             raise
 
-    def _query(self, connection: Connection, sql: str, values: dict[str, object], limits: Limits) -> QueryResult:
+    def _query(self, connection: Connection, query: Query, limits: Limits) -> QueryResult:
         """A stranger's query has two cursors of its own; other statements leave theirs to the next unless they fail."""
         if limits.memory:
             with contextlib.closing(_cursor(connection)) as cursor, contextlib.closing(connection.cursor()) as looking:
                 # What can be written to the disk instead is, and much cannot: hence the watch.
                 cursor.execute(f"SET operator_memory_limit = '{limits.memory // 2}B'")
                 watch = Watch(limits, cursor.interrupt, partial(_memory_in_use, looking))
-                return _run(cursor, self._parsed, sql, values, watch)
+                return _run(cursor, query, self.asks_for_fresh, watch)
         try:
             cursor = self._idle.pop()
         except IndexError:
             cursor = _cursor(connection)
         try:
-            result = _run(cursor, self._parsed, sql, values, Deadline(limits, cursor.interrupt))
+            result = _run(cursor, query, self.asks_for_fresh, Deadline(limits, cursor.interrupt))
         except BaseException:
             cursor.close()
             raise
@@ -352,17 +363,17 @@ def _cursor(connection: Connection) -> Connection:
     return cursor
 
 
-def _run(
-    cursor: Connection, parsed: _Parsed, sql: str, values: dict[str, object], watch: Watch | Deadline
-) -> QueryResult:
+def _run(cursor: Connection, query: Query, asks_for_fresh: str, watch: Watch | Deadline) -> QueryResult:
     limits = watch.limits
     started = time.perf_counter()
     try:
-        with watch, _plainly():
-            reader = cursor.sql(parsed(cursor, sql), params=values).to_arrow_reader(BATCH_ROWS)
+        with watch, _plainly(), _snapshot(cursor, query, asks_for_fresh) as sql:
+            # The inner half of `cursor.sql`, which binds a statement to tell its columns and again to run it.
+            made = cursor._submit(sql, dict(query.values), "stream", BATCH_ROWS)
+            reader = made.arrow_reader()
             table = whole(reader.schema, reader)
+            profile = _read_profile(cursor.get_profiling_information())
         elapsed = time.perf_counter() - started
-        profile = _read_profile(cursor.get_profiling_information())
     except duckdb.InterruptException:
         raise watch.stopped or too_slow(limits) from None
     except (duckdb.OutOfMemoryException, MemoryError):
@@ -374,33 +385,25 @@ def _run(
     return QueryResult(table, elapsed, *_scanned(profile), _sorted(profile))
 
 
+@contextlib.contextmanager
+def _snapshot(cursor: Connection, query: Query, asks_for_fresh: str) -> Iterator[str]:
+    """The SQL to run: in a transaction that sees no row since the marks of the rollups it reads, the shorter one."""
+    if not query.settled:
+        yield query.sql
+        return
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        ((fresh,),) = cursor.execute(asks_for_fresh).fetchall()
+        yield query.sql if fresh else query.settled
+    finally:
+        with contextlib.suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
+
+
 _SETTINGS = (
     "SET python_enable_replacements = false",  # else a name in SQL could be a variable of Python
     "SET enable_profiling = 'no_output'",
 )
-
-
-class _Parsed:
-    """Statements as DuckDB has parsed them, those used last, by their text: to parse one takes up to a millisecond."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, duckdb.Statement] = OrderedDict()
-
-    def __call__(self, cursor: Connection, sql: str) -> duckdb.Statement | str:
-        """The statement of a text; of a long one the text itself, which is parsed when it is run."""
-        statement = self._kept.pop(sql, None)
-        if statement is None:
-            if len(sql) > _PARSED_CHARACTERS:
-                return sql
-            (statement,) = cursor.extract_statements(sql)
-        self._kept[sql] = statement
-        if len(self._kept) > _PARSED_STATEMENTS:
-            with contextlib.suppress(KeyError):
-                self._kept.popitem(last=False)
-        return statement
-
-
-_PARSED_STATEMENTS, _PARSED_CHARACTERS = 256, 50_000
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrics.dialect.compiler import Compiled, PipeQuery, compile_expression, compile_query, storage_type
+from metrics.dialect.compiler import ROLLUPS, Compiled, PipeQuery, compile_expression, compile_query, storage_type
 from metrics.dialect.expansion import MACROS
 
-__all__ = ["MACROS", "Compiled", "PipeQuery", "compile_expression", "compile_query", "storage_type"]
+__all__ = ["MACROS", "ROLLUPS", "Compiled", "PipeQuery", "compile_expression", "compile_query", "storage_type"]

@@ -6,8 +6,10 @@ What cannot be translated is refused by name and line; nothing is passed through
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Final
 
@@ -42,6 +44,23 @@ class Compiled:
     tables: frozenset[str]
     limited: Limited | None = None
 
+    def run(self, values: Mapping[str, object]) -> tuple[str, str, dict[str, object]]:
+        """The SQL, the same without the rows that came since its rollups were filled ("" if it reads none), the values.
+
+        A text that is compared with times is a time in it where it is a plain one: the macro that reads any text takes
+        as long to plan as the rest of a small statement.
+        """
+        moments = {name: moment for name in self._moments if (moment := _moment(values.get(name))) is not None}
+        sql = _MOMENT.sub(lambda each: f"$at_{each[1]}" if each[1] in moments else each[0], self.sql)
+        given = {**values, **{f"at_{name}": moment for name, moment in moments.items()}}
+        read = {name: given[name] for name in dict.fromkeys(_BOUND.findall(sql)) if name in given}
+        schema = f"{ROLLUPS}."
+        return sql.replace(schema, "main."), sql.replace(schema, "rows.") if schema in sql else "", read
+
+    @cached_property
+    def _moments(self) -> frozenset[str]:
+        return frozenset(_MOMENT.findall(self.sql))
+
     def rows_before_limit(self, values: Mapping[str, object], rows: int) -> int | None:
         """How many rows there were before the LIMIT, if those that were answered tell it: a page that is not full does.
 
@@ -62,18 +81,39 @@ class Compiled:
         """The columns, with a time zone that a parameter gives put into the type that carries it."""
         return tuple((name, _with_zone(type_, values)) for name, type_ in self.columns)
 
-    def bound(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The values that the SQL reads: DuckDB takes no others, such as those of a node that nothing selects from."""
-        return {name: value for name, value in values.items() if name in self._bound}
-
     @cached_property
     def volatile(self) -> bool:
         """Whether the clock, chance or the connection has a part in the answer; perhaps also where it has none."""
         return _VOLATILE.search(self.sql) is not None
 
+    def bound(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The values that the SQL reads: DuckDB takes no others, such as those of a node that nothing selects from."""
+        return {name: value for name, value in values.items() if name in self._bound}
+
     @cached_property
     def _bound(self) -> frozenset[str]:
-        return frozenset(re.findall(r"\$([A-Za-z_]\w*)", self.sql))
+        return frozenset(_BOUND.findall(self.sql))
+
+
+ROLLUPS: Final = f"rollups_{secrets.token_hex(8)}"
+"""Stands for the schema of a rollup: `main` has its view, `rows` its table. No text in a caller's SQL is this."""
+
+_BOUND: Final = re.compile(r"\$([A-Za-z_]\w*)")
+_MOMENT: Final = re.compile(
+    r"ch_clamped_time\(date_trunc\('second', ch_time_text\(CAST\(\$(\w+) AS VARCHAR\), 'UTC'\)\)\)"
+)
+"""What a text becomes that is compared with a DateTime of UTC."""
+
+
+def _moment(text: object) -> datetime | None:
+    """The time that a text in the usual form tells, within what a DateTime holds; None for any other."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", text):
+        return None
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return None
+    return moment if 1970 <= moment.year <= 2105 else None
 
 
 Nodes = Mapping[str, str | tuple[str, int]]
@@ -99,6 +139,7 @@ def compile_query(
     only: Collection[str] | None = None,
     latest: Mapping[str, str] | None = None,
     standing: Mapping[str, str] | None = None,
+    rollups: Collection[str] = (),
     stored: bool = False,
     file: str = "",
     line: int = 1,
@@ -108,7 +149,8 @@ def compile_query(
     `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
     nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
     and nothing else, whatever the pipes read. `latest` holds, for tables that FINAL may read, the DuckDB SQL of the
-    rows that it leaves; `standing`, for tables of which not all rows are to be read, the DuckDB SQL of those that are.
+    rows that it leaves; `standing`, for tables of which not all rows are to be read, the DuckDB SQL of those that are;
+    `rollups` are the tables in the schema ROLLUPS.
     With `stored` the rows go into a table instead of an answer: times stay UTC, and columns may be states of aggregates
     (`sumState(x)`), for which `storage_type` names the column's type.
 
@@ -117,6 +159,8 @@ def compile_query(
             reads itself, by way of others perhaps.
     """
     relations = {name: _relation(name, columns, file) for name, columns in tables.items()}
+    for name in rollups:
+        relations[name] = replace(relations[name], sql=f"{ROLLUPS}.{quoted(name)}")
     for name, rows in (standing or {}).items():
         relations[name] = replace(relations[name], sql=rows)
     queries = Queries(relations, file, line)
