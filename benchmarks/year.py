@@ -62,7 +62,7 @@ MODELS = (
 per second. The nth is used 1/n as often as the first (27.8 % of all calls; the last: 1.4 %)."""
 
 HOMES = (4, 3, 3, 2, 2, 2, 2, 2, *[1] * 12)
-"""In how many features each model is at home, where 95 % of its calls come from; each feature is so the home of four."""
+"""In how many features each model is at home, where 95 % of its calls come from; four are at home in each feature."""
 
 ERRORS = (
     ("Rate limit reached for requests per minute", 40),
@@ -97,13 +97,13 @@ CREATE TABLE errors (slot INTEGER, text VARCHAR, numbered BOOLEAN);
 CREATE TABLE hours (hour TIMESTAMP, first BIGINT, last BIGINT);
 """
 
-EVENTS = """
+EVENTS = f"""
 WITH numbers AS (
     SELECT hour, unnest(range(first, last)) AS n FROM hours WHERE hour >= $start AND hour < $end
 ), picked AS (
     SELECT n, hour, m.*, f.feature, f.team,
         CAST(greatest(1, least(120000, exp(6.8 + 1.1 * normal(n, 2)))) AS UINTEGER) AS prompt_tokens,
-        chance(n, 4) < {failures} AS failed,
+        chance(n, 4) < {FAILURES} AS failed,
         CASE WHEN failed THEN 0 ELSE greatest(1, least(16000, exp(5.2 + 0.9 * normal(n, 5)))) END::UINTEGER
             AS completion_tokens,
         wait * exp(0.35 * normal(n, 7)) AS first_token,
@@ -117,14 +117,14 @@ SELECT
     prompt_tokens,
     completion_tokens,
     prompt_tokens + completion_tokens AS total_tokens,
-    CASE WHEN chance(n, 10) >= {unpriced} THEN CAST((prompt_tokens * nano_in + completion_tokens * nano_out)
+    CASE WHEN chance(n, 10) >= {UNPRICED} THEN CAST((prompt_tokens * nano_in + completion_tokens * nano_out)
         ::DECIMAL(18, 0) * 0.000000001::DECIMAL(10, 9) AS DECIMAL(18, 9)) END AS cost,
     round(first_token + completion_tokens / speed * exp(0.3 * normal(n, 11)), 3) AS latency,
     CAST(NOT failed AS UTINYINT) AS success,
     CASE WHEN failed THEN e.text || CASE WHEN e.numbered
         THEN lpad(floor(chance(n, 14) * 5000)::INTEGER::VARCHAR, 6, '0') ELSE '' END ELSE '' END AS error_message,
     provider,
-    format('user-{{:04d}}', floor({users} * pow(chance(n, 15), 2))::INTEGER) AS user,
+    format('user-{{:04d}}', floor({USERS} * pow(chance(n, 15), 2))::INTEGER) AS user,
     team,
     feature,
     CASE WHEN chance(n, 16) < 0.9 THEN 'production' WHEN chance(n, 16) < 0.97 THEN 'staging' ELSE 'development' END
@@ -135,7 +135,7 @@ SELECT
     event_time + INTERVAL 1 SECOND AS ingested_at
 FROM picked LEFT JOIN errors AS e ON picked.failed AND e.slot = floor(chance(n, 13) * 100)::INTEGER
 ORDER BY event_time, model_name, n
-""".format(failures=FAILURES, unpriced=UNPRICED, users=USERS)
+"""
 
 
 def year_end(now: datetime | None = None) -> datetime:
