@@ -94,23 +94,36 @@ def make_bodies(events: int, bodies: int, with_id: bool) -> list[bytes]:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own process on an empty store."""
-    settings = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(PORT), "PERCH_ADMIN_TOKEN": TOKEN}
+def server(folder: Path, port: int = PORT, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of its own process on a store, empty unless the folder has one; more settings by their names."""
+    given = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(port), "PERCH_ADMIN_TOKEN": TOKEN, **settings}
     process = subprocess.Popen(
-        [sys.executable, "ingest_server.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL
+        [sys.executable, "ingest_server.py"], cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.DEVNULL
     )
     try:
-        for _ in range(200):
-            try:
-                requests.get(f"{URL}/v0/health", timeout=1)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        _wait_for(process, port)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(120)
+        try:
+            process.wait(300)  # it may have a year to export
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return once the server answers; raises RuntimeError if it ends or stays silent for two minutes."""
+    for _ in range(2400):
+        if process.poll() is not None:
+            break
+        try:
+            requests.get(f"http://127.0.0.1:{port}/v0/health", timeout=1)
+        except requests.RequestException:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"The server on port {port} does not answer.")
 
 
 def cpu_seconds(pid: int) -> float:
