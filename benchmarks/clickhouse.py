@@ -61,6 +61,8 @@ class ClickHouse:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
 
     def run(self, sql: str, *, rows: bool = False) -> Said:
         """Run one statement; raises RuntimeError with ClickHouse's sentence."""

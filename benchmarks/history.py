@@ -46,6 +46,9 @@ MEMORY = "1500MB"
 ENOUGH = 20.0
 """After so many seconds of one question no more calls are made, once there are three."""
 
+QUIET = 5.0
+"""A server that has done next to nothing for so many seconds has settled."""
+
 Json = dict[str, Any]
 Answers = list[list[Rows]]
 """The rows of each part of each asking."""
@@ -63,7 +66,7 @@ class Refused(Exception):
     """An endpoint answered with an error; its sentence."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table for each number of rows and write all figures to a file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000, 100_000_000], metavar="N")
@@ -71,12 +74,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder that keeps the generated months for the next run")
     parser.add_argument("--out", type=Path, help="file for all figures (JSON); default: one in the temporary folder")
     parser.add_argument("--profile", action="store_true", help="print where DuckDB's time goes for each question")
-    given = parser.parse_args()
+    names = [question.name for question in questions(year_end())]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    given = parser.parse_args(arguments)
     out = given.out or Path(tempfile.gettempdir()) / f"perch-bench-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     result: Json = {**described(), "calls": given.calls, "memory": MEMORY, "runs": []}
     with tempfile.TemporaryDirectory() as temporary:
         for rows in given.rows:
-            run = measure(given.data or Path(temporary), rows, given.calls, profile=given.profile)
+            run = measure(given.data or Path(temporary), rows, given.calls, given.only, profile=given.profile)
             result["runs"].append(run)
             out.write_text(json.dumps(result, indent=1))
             print(told(run), flush=True)
@@ -86,8 +91,6 @@ def main() -> None:
 def described() -> Json:
     """The machine, without its name, and the versions."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    with tempfile.TemporaryDirectory() as folder, ClickHouse(Path(folder)) as engine:
-        clickhouse = engine.run("SELECT version() AS v", rows=True).rows[0]["v"]
     return {
         "made_at": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": {
@@ -96,18 +99,19 @@ def described() -> Json:
             "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
             "system": platform.system(),
         },
-        "versions": {"duckdb": duckdb.__version__, "clickhouse": clickhouse, "python": platform.python_version()},
+        "versions": {"duckdb": duckdb.__version__, "python": platform.python_version()},
     }
 
 
-def measure(data: Path, rows: int, calls: int, *, profile: bool) -> Json:
-    """One number of rows: make them, ask ClickHouse, ask Perch; the figures of both."""
+def measure(data: Path, rows: int, calls: int, only: Sequence[str], *, profile: bool) -> Json:
+    """One number of rows: make them, ask ClickHouse, ask Perch; the figures of both for the questions named."""
     end = year_end()
     folder = data / f"{rows}-{end:%Y-%m}"
     began = time.perf_counter()
     files = write(folder / "exports", rows, end)
     generating = time.perf_counter() - began
-    asked = askable(questions(end), load_workspace(ROOT / "metrics"))
+    chosen = [question for question in questions(end) if question.name in only]
+    asked = askable(chosen, load_workspace(ROOT / "metrics"))
     work = folder / "work"
     try:
         shutil.rmtree(work, ignore_errors=True)
@@ -168,6 +172,7 @@ def measure_clickhouse(
 ) -> tuple[list[Json], list[Answers]]:
     """Its figures for each question, and its exact answers to the 1st, 2nd ... warm asking, as many as it was asked."""
     with ClickHouse(folder) as engine:
+        run["clickhouse"] = engine.run("SELECT version() AS v", rows=True).rows[0]["v"]
         for table, name in ((PLAIN, "clickhouse"), (LOW, "clickhouse_low")):
             run["seconds"][f"{name}_load"], run["seconds"][f"{name}_merge"] = engine.load(table, files)
             run["bytes"][name] = engine.bytes(table)
@@ -297,10 +302,10 @@ class Running:
         return Answered(ms, sum(body["statistics"]["elapsed"] for body in read) * 1e3, [body["data"] for body in read])
 
     def settled(self) -> float:
-        """Wait until what the server does by itself is done: until it has been idle for five seconds; the seconds."""
+        """Wait until what the server does by itself is done, until it is QUIET; the seconds."""
         began = quiet = time.perf_counter()
         used = cpu_seconds(self.pid)
-        while time.perf_counter() - quiet < 5:
+        while time.perf_counter() - quiet < QUIET:
             time.sleep(0.5)
             now = cpu_seconds(self.pid)
             if now - used > 0.05:

@@ -3,7 +3,8 @@
 For each number of events a request and of connections, a fresh server takes requests from `wrk` (one thread) for some
 seconds; then chdb, the engine behind Tinybird, inserts the same NDJSON bytes as often as fits into the same time. Perch
 checks tokens, validates, quarantines, keeps ids apart and fsyncs before it answers; chdb is called in process, parses
-JSONEachRow and does not fsync. Last, how quickly the two endpoints of the tutorial answer while all that goes on.
+JSONEachRow and does not fsync. Then, how quickly the two endpoints of the tutorial answer while all that goes on; last,
+the rate of the shipped project beside that of a copy of it without rollups, in turns: what their upkeep costs.
 Everything runs on 127.0.0.1 and stops by itself.
 """
 
@@ -31,6 +32,7 @@ import requests
 from metrics.workspace import load_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = ROOT / "metrics"
 TOKEN = "benchmark"
 PORT = 17_181
 URL = f"http://127.0.0.1:{PORT}"
@@ -148,10 +150,12 @@ def wrk(folder: Path, bodies: list[bytes], connections: int, seconds: int) -> li
     return ["wrk", "-t1", *options, URL]
 
 
-def measure(folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int) -> Measured:
-    """Drive one fresh server with wrk."""
+def measure(
+    folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int, project: Path = PROJECT
+) -> Measured:
+    """Drive one fresh server, with the definitions of a project, with wrk."""
     store = folder / "store"
-    with server(store) as process:
+    with server(store, PERCH_PROJECT=str(project)) as process:
         before = cpu_seconds(process.pid)
         told = subprocess.run(
             wrk(folder, bodies, connections, seconds), capture_output=True, text=True, check=True
@@ -212,7 +216,7 @@ print(number / elapsed, middle, worst, used / (number * events) * 1e6, peak)
 
 def measure_chdb(folder: Path, events: int, seconds: int) -> Measured:
     """Insert the same bytes into chdb in a process of its own, one request after another."""
-    source = load_workspace(ROOT / "metrics").source("llm_events")
+    source = load_workspace(PROJECT).source("llm_events")
     columns = ", ".join(
         f"`{column.name}` {column.type}" + (f" DEFAULT {column.default}" if column.default else "")
         for column in source.definition.columns
@@ -239,6 +243,33 @@ def reading(seconds: int) -> None:
     for endpoint in ENDPOINTS:
         ratio = busy[endpoint] / idle[endpoint]
         print(f"{endpoint}: p95 {idle[endpoint]:.0f} ms idle, {busy[endpoint]:.0f} ms during ingest ({ratio:.1f}x)")
+
+
+def upkeep(seconds: int, rounds: int = 5) -> None:
+    """Print the share of the ingest rate that keeping the rollups costs: with them and without, in turns."""
+    bodies = make_bodies(1000, 200, False)
+    with tempfile.TemporaryDirectory() as name:
+        bare = _without_rollups(Path(name) / "project")
+        kept: list[float] = []
+        print("\nround  rows/s as shipped  without rollups (1,000 events a request, 8 connections)", flush=True)
+        for number in range(1, rounds + 1):
+            shipped = measure(Path(name), bodies, 1000, 8, seconds).rows
+            alone = measure(Path(name), bodies, 1000, 8, seconds, bare).rows
+            kept.append(shipped / alone)
+            print(f"{number:5}  {shipped:17,.0f}  {alone:15,.0f}", flush=True)
+    share = 1 - sorted(kept)[len(kept) // 2]
+    print(f"upkeep of the rollups costs {share:.1%} of the ingest rate (median of {rounds} pairs)")
+
+
+def _without_rollups(folder: Path) -> Path:
+    """A copy of the project's definitions without the pipes that fill other data sources."""
+    rollups = {pipe.path for pipe in load_workspace(PROJECT).pipes.values() if pipe.kind == "materialized"}
+    for path in (*PROJECT.rglob("*.datasource"), *PROJECT.rglob("*.pipe")):
+        if path not in rollups:
+            target = folder / path.relative_to(PROJECT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    return folder
 
 
 def post(body: bytes) -> int:
@@ -294,6 +325,7 @@ def main() -> None:
                 compare(bodies, events, connections, given.seconds, with_id=with_id, alone=given.no_chdb)
     if not given.cases:
         reading(given.seconds)
+        upkeep(given.seconds)
 
 
 if __name__ == "__main__":
