@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -57,7 +58,7 @@ class ClickHouse:
         assert self._process.stdin
         self._process.stdin.close()
         try:
-            self._process.wait(60)
+            self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -112,6 +113,7 @@ def _columns(*, low: bool) -> list[tuple[str, str]]:
 def _serve(folder: str) -> None:
     from chdb import session
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks, who then closes stdin
     engine = session.Session(folder)
     engine.query("CREATE DATABASE IF NOT EXISTS bench")
     engine.query("USE bench")

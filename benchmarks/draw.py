@@ -124,7 +124,7 @@ other on the same machine. Written by `python -m benchmarks.draw` from the figur
 ## Repeat it
 
 ```
-$ make bench                                              # all sizes: hours, and about 20 GB of disk
+$ make bench                                              # all sizes: about an hour, and 20 GB of disk
 $ python -m benchmarks.history --rows 1000000 --out results.json
 $ python -m benchmarks.draw results.json docs/
 ```
@@ -136,9 +136,10 @@ The page cache is dropped before cold calls where the user may do that (root); e
 def page(results: Mapping[str, Any]) -> str:
     """The page: what was measured, a table for each number of rows, and where ClickHouse is faster."""
     machine, versions = results["machine"], results["versions"]
+    clickhouse = results["runs"][0]["clickhouse"]
     head = INTRODUCTION.format(
         machine=f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, {machine['system']}",
-        versions=f"DuckDB {versions['duckdb']}, ClickHouse {results['runs'][0]['clickhouse']}, Python {versions['python']}",
+        versions=f"DuckDB {versions['duckdb']}, ClickHouse {clickhouse}, Python {versions['python']}",
         made_at=results["made_at"],
         memory=results["memory"],
         calls=results["calls"],

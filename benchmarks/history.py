@@ -30,6 +30,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import duckdb
+from tqdm import tqdm
 
 from benchmarks.clickhouse import LOW, PLAIN, ClickHouse
 from benchmarks.endpoints import quantile
@@ -183,7 +184,7 @@ def measure_clickhouse(
         ]
     figures, answers = [], []
     peak = 0.0
-    for question, family, lows in zip(asked, fastest, low, strict=True):
+    for question, family, lows in zip(tqdm(asked, desc="ClickHouse"), fastest, low, strict=True):
         drop_caches()
         with ClickHouse(folder) as engine:
             cold = _statements(engine, question.parts(0), PLAIN, family)
@@ -234,7 +235,7 @@ def measure_perch(
         run["peak_mb"]["perch_settle"] = perch.peak_mb()
     run["bytes"]["perch"] = Settings(data_dir=folder).store_path.stat().st_size
     figures, peak = [], 0.0
-    for question, exact in zip(asked, answers, strict=True):
+    for question, exact in zip(tqdm(asked, desc="Perch"), answers, strict=True):
         drop_caches()
         with started(folder) as perch:
             figures.append(ask_perch(perch, question, exact))
@@ -265,6 +266,7 @@ def load(folder: Path, files: Sequence[Path]) -> None:
                     f"SELECT {names}, $seq FROM read_parquet($file, hive_partitioning = false)",
                     {"seq": seq, "file": str(file)},
                 )
+            store.fold_log()
         with store.transaction() as connection:
             connection.execute("INSERT INTO internal.export_marks VALUES ('llm_events', ?)", [len(files)])
 

@@ -249,7 +249,7 @@ def upkeep(seconds: int, rounds: int = 5) -> None:
     """Print the share of the ingest rate that keeping the rollups costs: with them and without, in turns."""
     bodies = make_bodies(1000, 200, False)
     with tempfile.TemporaryDirectory() as name:
-        bare = _without_rollups(Path(name) / "project")
+        bare = without_rollups(PROJECT, Path(name) / "project")
         kept: list[float] = []
         print("\nround  rows/s as shipped  without rollups (1,000 events a request, 8 connections)", flush=True)
         for number in range(1, rounds + 1):
@@ -261,14 +261,13 @@ def upkeep(seconds: int, rounds: int = 5) -> None:
     print(f"upkeep of the rollups costs {share:.1%} of the ingest rate (median of {rounds} pairs)")
 
 
-def _without_rollups(folder: Path) -> Path:
-    """A copy of the project's definitions without the pipes that fill other data sources."""
-    rollups = {pipe.path for pipe in load_workspace(PROJECT).pipes.values() if pipe.kind == "materialized"}
-    for path in (*PROJECT.rglob("*.datasource"), *PROJECT.rglob("*.pipe")):
-        if path not in rollups:
-            target = folder / path.relative_to(PROJECT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+def without_rollups(project: Path, folder: Path) -> Path:
+    """Copy a project's definitions into `folder`, but for the pipes that fill other data sources; the folder."""
+    rollups = {pipe.path for pipe in load_workspace(project).pipes.values() if pipe.kind == "materialized"}
+    for path in {*project.rglob("*.datasource"), *project.rglob("*.pipe")} - rollups:
+        target = folder / path.relative_to(project)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
     return folder
 
 

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from benchmarks import draw, history
+from benchmarks.ingest import without_rollups
 from benchmarks.questions import EXACT, compare, questions
 from benchmarks.year import COLUMNS, bodies, write
 
@@ -54,6 +55,20 @@ def test_a_wrong_number_is_seen() -> None:
     assert not agrees(model_name="b")
     assert not compare(part, [], theirs).agrees
     assert EXACT in part.sql("events", EXACT)
+
+
+def test_a_project_without_rollups_keeps_the_rest(tmp_path: Path) -> None:
+    texts = {
+        "events.datasource": "SCHEMA >\n    `n` UInt8 `json:$.n`",
+        "sums.datasource": "SCHEMA >\n    `n` UInt64",
+        "all.pipe": "NODE a\nSQL >\n    SELECT n FROM events\nTYPE endpoint",
+        "fill.pipe": "NODE a\nSQL >\n    SELECT sum(n) AS n FROM events\nTYPE materialized\nDATASOURCE sums",
+    }
+    (tmp_path / "project").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "project" / name).write_text(text)
+    copied = without_rollups(tmp_path / "project", tmp_path / "copy")
+    assert {path.name for path in copied.iterdir()} == texts.keys() - {"fill.pipe"}
 
 
 @pytest.mark.clickhouse
