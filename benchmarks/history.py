@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--calls", type=int, default=20, help="warm calls of each question")
     parser.add_argument("--data", type=Path, help="folder that keeps the generated months for the next run")
     parser.add_argument("--out", type=Path, help="file for all figures (JSON); default: one in the temporary folder")
-    parser.add_argument("--profile", action="store_true", help="print where DuckDB's time goes for each question")
+    parser.add_argument("--profile", action="store_true", help="print what DuckDB's operators take in each question")
     names = [question.name for question in questions(year_end())]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     given = parser.parse_args(arguments)
@@ -380,7 +380,7 @@ def posting(perch: Running, bodies_a_second: int = 5) -> Iterator[Callable[[], f
                     return
                 body = made[number % len(made)].replace(b"@now", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}".encode())
                 connection.request("POST", f"/v0/events?name=llm_events&token={TOKEN}", body)
-                acknowledged += json.loads(connection.getresponse().read())["successful_rows"]
+                acknowledged += json.loads(connection.getresponse().read()).get("successful_rows", 0)
 
     thread = threading.Thread(target=post, name="posting")
     thread.start()
@@ -392,12 +392,24 @@ def posting(perch: Running, bodies_a_second: int = 5) -> Iterator[Callable[[], f
 
 
 def print_profile(folder: Path, asked: Sequence[Question]) -> None:
-    """Print DuckDB's own account of each question's statements."""
+    """Print what DuckDB's operators took for each statement of the questions, in milliseconds of all threads together."""
     with open_perch(Settings(data_dir=folder, memory=MEMORY)) as perch, perch.store.snapshot() as cursor:
         for part in (part for question in asked for part in question.parts(1)):
             statement = perch.endpoints.published(part.endpoint).statement(part.parameters)
-            explained = cursor.execute(f"EXPLAIN ANALYZE {statement.compiled.sql}", dict(statement.values)).fetchall()
-            print(f"\n{part.endpoint} {dict(part.parameters)}\n{explained[0][1]}")
+            sql, began = f"EXPLAIN (ANALYZE, FORMAT json) {statement.compiled.sql}", time.perf_counter()
+            explained = cursor.execute(sql, dict(statement.values)).fetchall()
+            print(f"\n{part.endpoint} {dict(part.parameters)}: {(time.perf_counter() - began) * 1e3:.1f} ms")
+            for operator in _operators(json.loads(explained[0][1])["operator"]):
+                if operator["timing"] >= 1e-4:
+                    details = operator["extra_info"].get("Table", "")
+                    rows = operator["intermediate_rows"]
+                    print(f"  {operator['timing'] * 1e3:9.1f}  {rows:>13,} rows  {operator['type']} {details}")
+
+
+def _operators(tree: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for operator in tree:
+        yield operator
+        yield from _operators(operator.get("children", ()))
 
 
 # ---- The table ----

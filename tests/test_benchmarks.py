@@ -79,8 +79,10 @@ def test_both_engines_are_asked_and_agree(
     monkeypatch.setattr(history, "QUIET", 0.5)
     out = tmp_path / "results.json"
     named = ["--only", "performance_30d", "week_model", "--data", str(tmp_path / "data"), "--out", str(out)]
-    history.main(["--rows", "20000", "--calls", "2", *named])
-    assert "4 of 4 answers agreed" in capsys.readouterr().out
+    history.main(["--rows", "20000", "--calls", "2", "--profile", *named])
+    told = capsys.readouterr().out
+    assert "4 of 4 answers agreed" in told
+    assert "llm_performance {" in told
     results = json.loads(out.read_text())
     (run,) = results["runs"]
     assert [question["name"] for question in run["questions"]] == ["performance_30d", "week_model"]
