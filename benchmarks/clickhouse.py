@@ -51,10 +51,17 @@ class ClickHouse:
         )
 
     def __enter__(self) -> ClickHouse:
-        self.run("SELECT 1")
+        try:
+            self.run("SELECT 1")
+        except BaseException:  # Ctrl-C too: nobody else would stop it
+            self._stop()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
         try:

@@ -392,7 +392,7 @@ def posting(perch: Running, bodies_a_second: int = 5) -> Iterator[Callable[[], f
 
 
 def print_profile(folder: Path, asked: Sequence[Question]) -> None:
-    """Print what DuckDB's operators took for each statement of the questions, in milliseconds of all threads together."""
+    """Print what DuckDB's operators took for each statement, in milliseconds of all threads together."""
     with open_perch(Settings(data_dir=folder, memory=MEMORY)) as perch, perch.store.snapshot() as cursor:
         for part in (part for question in asked for part in question.parts(1)):
             statement = perch.endpoints.published(part.endpoint).statement(part.parameters)
