@@ -114,10 +114,8 @@ def measure(data: Path, rows: int, calls: int, only: Sequence[str], *, profile: 
     generating = time.perf_counter() - began
     chosen = [question for question in questions(end) if question.name in only]
     asked = askable(chosen, load_workspace(ROOT / "metrics"))
-    work = folder / "work"
-    try:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
+    with tempfile.TemporaryDirectory(dir=folder, prefix="work-") as name:
+        work = Path(name)
         run: Json = {"rows": rows, "cold": "page cache dropped" if drop_caches() else "warm page cache"}
         run["seconds"] = {"generate": generating}
         run["bytes"] = {"parquet": sum(file.stat().st_size for file in files)}
@@ -128,9 +126,7 @@ def measure(data: Path, rows: int, calls: int, only: Sequence[str], *, profile: 
             figures["clickhouse"] = theirs
         if profile:
             print_profile(work / "perch", asked)
-        return run
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    return run
 
 
 def askable(asked: Sequence[Question], workspace: Workspace) -> list[Question]:
@@ -178,10 +174,10 @@ def measure_clickhouse(
         for table, name in ((PLAIN, "clickhouse"), (LOW, "clickhouse_low")):
             run["seconds"][f"{name}_load"], run["seconds"][f"{name}_merge"] = engine.load(table, files)
             run["bytes"][name] = engine.bytes(table)
-        fastest = [_fastest(engine, question) for question in asked]
+        fastest = [_fastest(engine, question) for question in tqdm(asked, desc="ClickHouse, quantiles")]
         low = [
             repeat(calls, lambda n, q=question, f=family: _statements(engine, q.parts(n), LOW, f))  # type: ignore[misc]
-            for question, family in zip(asked, fastest, strict=True)
+            for question, family in zip(tqdm(asked, desc="ClickHouse, LowCardinality"), fastest, strict=True)
         ]
     figures, answers = [], []
     peak = 0.0
@@ -242,7 +238,7 @@ def measure_perch(
             figures.append(ask_perch(perch, question, exact))
             peak = max(peak, perch.peak_mb())
     with started(folder) as perch, posting(perch) as posted:
-        for question, found, exact in zip(asked, figures, answers, strict=True):
+        for question, found, exact in zip(tqdm(asked, desc="Perch, busy"), figures, answers, strict=True):
             if not found["failed"]:
                 found["busy"] = repeat(len(exact), lambda n, q=question: perch.ask(q.parts(n)).ms)  # type: ignore[misc]
         run["ingest_rows_per_second"] = posted()

@@ -90,7 +90,7 @@ def test_both_engines_are_asked_and_agree(
         assert len(question["warm"]) == len(question["busy"]) == len(question["clickhouse"]["warm"]) == 2
     assert min(run["bytes"].values()) > 100_000
     assert run["ingest_rows_per_second"] > 1_000
-    assert not list(tmp_path.glob("data/*/work")), "the stores are removed"
+    assert not list(tmp_path.glob("data/*/work-*")), "the stores are removed"
     written = draw.page(results)
     assert "| One model by the hour, a week |" in written
     assert "4 of 4 answers agreed" in written
