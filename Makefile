@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs clean bench-ingest bench-strangers bench-endpoints soak fuzz
+.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints soak fuzz
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -31,7 +31,10 @@ format: $(DEV)  ## Format every file
 	@$(PY) -m ruff check --fix --quiet .
 	@$(PY) -m ruff format .
 
-bench-ingest: $(DEV)  ## Measure ingest beside ClickHouse (needs wrk; about 6 minutes)
+bench: $(DEV)  ## Measure questions about a year of 1, 10 and 100 million calls beside ClickHouse (about an hour, 20 GB)
+	@$(PY) -m benchmarks.history
+
+bench-ingest: $(DEV)  ## Measure ingest beside ClickHouse, and what rollups cost (needs wrk; about 7 minutes)
 	@$(PY) -m benchmarks.ingest
 
 bench-endpoints: $(DEV)  ## Measure warm calls of every endpoint beside ClickHouse (about 3 minutes)

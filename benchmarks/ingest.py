@@ -3,7 +3,8 @@
 For each number of events a request and of connections, a fresh server takes requests from `wrk` (one thread) for some
 seconds; then chdb, the engine behind Tinybird, inserts the same NDJSON bytes as often as fits into the same time. Perch
 checks tokens, validates, quarantines, keeps ids apart and fsyncs before it answers; chdb is called in process, parses
-JSONEachRow and does not fsync. Last, how quickly the two endpoints of the tutorial answer while all that goes on.
+JSONEachRow and does not fsync. Then, how quickly the two endpoints of the tutorial answer while all that goes on; last,
+the rate of the shipped project beside that of a copy of it without rollups, in turns: what their upkeep costs.
 Everything runs on 127.0.0.1 and stops by itself.
 """
 
@@ -31,6 +32,7 @@ import requests
 from metrics.workspace import load_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = ROOT / "metrics"
 TOKEN = "benchmark"
 PORT = 17_181
 URL = f"http://127.0.0.1:{PORT}"
@@ -94,23 +96,36 @@ def make_bodies(events: int, bodies: int, with_id: bool) -> list[bytes]:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own process on an empty store."""
-    settings = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(PORT), "PERCH_ADMIN_TOKEN": TOKEN}
+def server(folder: Path, port: int = PORT, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of its own process on a store, empty unless the folder has one; more settings by their names."""
+    given = {"PERCH_DATA_DIR": str(folder), "PERCH_PORT": str(port), "PERCH_ADMIN_TOKEN": TOKEN, **settings}
     process = subprocess.Popen(
-        [sys.executable, "ingest_server.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL
+        [sys.executable, "ingest_server.py"], cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.DEVNULL
     )
     try:
-        for _ in range(200):
-            try:
-                requests.get(f"{URL}/v0/health", timeout=1)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        _wait_for(process, port)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(120)
+        try:
+            process.wait(300)  # it may have a year to export
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return once the server answers; raises RuntimeError if it ends or stays silent for two minutes."""
+    for _ in range(2400):
+        if process.poll() is not None:
+            break
+        try:
+            requests.get(f"http://127.0.0.1:{port}/v0/health", timeout=1)
+        except requests.RequestException:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"The server on port {port} does not answer.")
 
 
 def cpu_seconds(pid: int) -> float:
@@ -135,10 +150,12 @@ def wrk(folder: Path, bodies: list[bytes], connections: int, seconds: int) -> li
     return ["wrk", "-t1", *options, URL]
 
 
-def measure(folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int) -> Measured:
-    """Drive one fresh server with wrk."""
+def measure(
+    folder: Path, bodies: list[bytes], events: int, connections: int, seconds: int, project: Path = PROJECT
+) -> Measured:
+    """Drive one fresh server, with the definitions of a project, with wrk."""
     store = folder / "store"
-    with server(store) as process:
+    with server(store, PERCH_PROJECT=str(project)) as process:
         before = cpu_seconds(process.pid)
         told = subprocess.run(
             wrk(folder, bodies, connections, seconds), capture_output=True, text=True, check=True
@@ -199,7 +216,7 @@ print(number / elapsed, middle, worst, used / (number * events) * 1e6, peak)
 
 def measure_chdb(folder: Path, events: int, seconds: int) -> Measured:
     """Insert the same bytes into chdb in a process of its own, one request after another."""
-    source = load_workspace(ROOT / "metrics").source("llm_events")
+    source = load_workspace(PROJECT).source("llm_events")
     columns = ", ".join(
         f"`{column.name}` {column.type}" + (f" DEFAULT {column.default}" if column.default else "")
         for column in source.definition.columns
@@ -226,6 +243,32 @@ def reading(seconds: int) -> None:
     for endpoint in ENDPOINTS:
         ratio = busy[endpoint] / idle[endpoint]
         print(f"{endpoint}: p95 {idle[endpoint]:.0f} ms idle, {busy[endpoint]:.0f} ms during ingest ({ratio:.1f}x)")
+
+
+def upkeep(seconds: int, rounds: int = 5) -> None:
+    """Print the share of the ingest rate that keeping the rollups costs: with them and without, in turns."""
+    bodies = make_bodies(1000, 200, False)
+    with tempfile.TemporaryDirectory() as name:
+        bare = without_rollups(PROJECT, Path(name) / "project")
+        kept: list[float] = []
+        print("\nround  rows/s as shipped  without rollups (1,000 events a request, 8 connections)", flush=True)
+        for number in range(1, rounds + 1):
+            shipped = measure(Path(name), bodies, 1000, 8, seconds).rows
+            alone = measure(Path(name), bodies, 1000, 8, seconds, bare).rows
+            kept.append(shipped / alone)
+            print(f"{number:5}  {shipped:17,.0f}  {alone:15,.0f}", flush=True)
+    share = 1 - sorted(kept)[len(kept) // 2]
+    print(f"upkeep of the rollups costs {share:.1%} of the ingest rate (median of {rounds} pairs)")
+
+
+def without_rollups(project: Path, folder: Path) -> Path:
+    """Copy a project's definitions into `folder`, but for the pipes that fill other data sources; the folder."""
+    rollups = {pipe.path for pipe in load_workspace(project).pipes.values() if pipe.kind == "materialized"}
+    for path in {*project.rglob("*.datasource"), *project.rglob("*.pipe")} - rollups:
+        target = folder / path.relative_to(project)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    return folder
 
 
 def post(body: bytes) -> int:
@@ -281,6 +324,7 @@ def main() -> None:
                 compare(bodies, events, connections, given.seconds, with_id=with_id, alone=given.no_chdb)
     if not given.cases:
         reading(given.seconds)
+        upkeep(given.seconds)
 
 
 if __name__ == "__main__":
