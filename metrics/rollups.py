@@ -268,11 +268,17 @@ def _append(connection: Connection, rollup: Rollup, select: str, seq: int) -> No
 
 
 def _note_days(connection: Connection, rollup: Rollup, seq: int) -> None:
-    """Remember the days that have rows of this run: they may have several of one group now."""
+    """Remember the days on which a rollup has both rows of this run and earlier ones: some may be of one group now."""
     day = f"CAST({quoted(rollup.time_column)} AS DATE)" if rollup.time_column else "DATE '1970-01-01'"
     connection.execute(
-        f"INSERT INTO internal.unmerged_days SELECT DISTINCT $name, {day} FROM {rollup.table} WHERE _seq = $seq "
-        "EXCEPT SELECT rollup, day FROM internal.unmerged_days",
+        f"""INSERT INTO internal.unmerged_days
+        WITH run AS (SELECT DISTINCT {day} AS day FROM {rollup.table} WHERE _seq = $seq),
+        earlier AS (
+            SELECT DISTINCT {day} AS day FROM {rollup.table}
+            WHERE _seq < $seq AND {day} BETWEEN (SELECT min(day) FROM run) AND (SELECT max(day) FROM run)
+        )
+        SELECT $name, day FROM run SEMI JOIN earlier USING (day)
+        EXCEPT SELECT rollup, day FROM internal.unmerged_days""",
         {"name": rollup.name, "seq": seq},
     )
 
