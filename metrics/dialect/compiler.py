@@ -20,7 +20,7 @@ from metrics.dialect.functions import convert
 from metrics.dialect.parsing import parse_expression, parse_select
 from metrics.dialect.queries import Limited, Output, Queries
 from metrics.dialect.rules import NoRule, duck_type, quoted, state_function
-from metrics.dialect.scope import Relation, Scope, Source
+from metrics.dialect.scope import Relation, Scope, Source, Wanted
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.dialect.values import Value
 from metrics.errors import DefinitionError
@@ -180,7 +180,7 @@ class _Readable:
         self.queries = queries
         self.pipes = pipes
         self.tables = queries.tables
-        self.compiled: dict[tuple[int, str], Relation] = {}
+        self.compiled: dict[tuple[int, str, Wanted], Relation] = {}
         self.reading: list[str] = []
         self.foreign = False  # whether the outermost SQL is that of a request: it stands in no file
 
@@ -198,7 +198,8 @@ class _Readable:
     def find(self, pipe: PipeQuery, before: int, name: str) -> Relation | None:
         """What `name` is to the node at `before` of a pipe: a node before it, or another pipe."""
         position = list(pipe.nodes).index(name) if name in pipe.nodes else before
-        key = (id(pipe), name) if position < before else (0, name)
+        wanted = self.queries.wanted
+        key = (id(pipe), name, wanted) if position < before else (0, name, wanted)
         if key not in self.compiled:
             output = self.node(pipe, position, name) if position < before else self.pipe(name)
             if output is None:

@@ -13,7 +13,7 @@ from sqlglot import exp
 from metrics.dialect import functions
 from metrics.dialect.combinators import combined, is_aggregate, resolve
 from metrics.dialect.rules import FLOAT64, NOTHING, UINT64, NoRule, duck_type, literal_type, supertype, text_sql
-from metrics.dialect.scope import Relation, Scope
+from metrics.dialect.scope import Relation, Scope, Wanted
 from metrics.dialect.table import Call, build
 from metrics.dialect.types import Type, TypeTextError, array, elements, nullable, parse_type
 from metrics.dialect.values import Value, cast, condition, defaulted, literal_sql
@@ -50,7 +50,9 @@ class Subqueries(Protocol):
 
     parameters: bool
 
-    def subquery(self, query: exp.Expr, scope: Scope) -> Relation: ...
+    wanted: Wanted
+
+    def subquery(self, query: exp.Expr, scope: Scope, wanted: Wanted = None) -> Relation: ...
 
     def subquery_name(self) -> str: ...
 

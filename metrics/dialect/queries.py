@@ -14,11 +14,12 @@ from metrics.dialect.functions import zones
 from metrics.dialect.grouping import Grouped, Grouping, has_aggregate
 from metrics.dialect.parsing import place_of
 from metrics.dialect.rules import NoRule, duck_type, quoted, supertype
-from metrics.dialect.scope import Relation, Scope
+from metrics.dialect.scope import Relation, Scope, Wanted
 from metrics.dialect.sources import Sources
 from metrics.dialect.stars import Stars
 from metrics.dialect.types import Type
 from metrics.dialect.values import Value, cast
+from metrics.dialect.wanted import may_leave_out, read_names
 from metrics.dialect.windows import Windows
 from metrics.errors import DefinitionError
 
@@ -77,6 +78,7 @@ class Output:
     sql: str
     columns: tuple[tuple[str, Type], ...]
     limited: Limited | None = None
+    named: tuple[str, ...] = ()  # the columns that it has as it is written, where some that nobody reads were left out
 
 
 class Queries:
@@ -94,6 +96,7 @@ class Queries:
         self.subqueries = 0
         self.use_nulls = False
         self.expressions = 0
+        self.wanted: Wanted = None  # of the query that is compiled next, for who asked for it
 
     def refuse(self, message: str, node: exp.Expr) -> DefinitionError:
         line, column = place_of(node)
@@ -113,10 +116,11 @@ class Queries:
         return sql
 
     def query(self, node: exp.Expr, parent: Scope | None, outermost: bool = False) -> Output:
-        """Compile a SELECT, a UNION or one of them in parentheses, under its SETTINGS."""
+        """Compile a SELECT, a UNION or one of them in parentheses, under its SETTINGS; the columns `wanted` of it."""
+        wanted, self.wanted = self.wanted, None
         before, self.use_nulls = self.use_nulls, self.settings(node)
         try:
-            return self.compiled(node, parent, outermost)
+            return self.compiled(node, parent, outermost, wanted)
         finally:
             self.use_nulls = before
 
@@ -131,17 +135,18 @@ class Queries:
                 raise self.refuse(f"SETTINGS {name} needs the ClickHouse engine", node)
         return nulls
 
-    def compiled(self, node: exp.Expr, parent: Scope | None, outermost: bool) -> Output:
+    def compiled(self, node: exp.Expr, parent: Scope | None, outermost: bool, wanted: Wanted) -> Output:
         if isinstance(node, exp.Subquery):
-            return self.parenthesised(node, parent, outermost)
+            return self.parenthesised(node, parent, outermost, wanted)
         if isinstance(node, exp.SetOperation):
-            return self.set_operation(node, parent, outermost)
+            return self.set_operation(node, parent, outermost, wanted)
         if isinstance(node, exp.Select):
-            return self.select(node, parent, outermost)
+            return self.select(node, parent, outermost, wanted)
         raise self.refuse(f"expected a SELECT, found {node.sql('clickhouse')[:60]}", node)
 
-    def subquery(self, query: exp.Expr, scope: Scope) -> Relation:
+    def subquery(self, query: exp.Expr, scope: Scope, wanted: Wanted = None) -> Relation:
         """A query in an expression or in FROM, as something to select from."""
+        self.wanted = wanted
         output = self.query(query, scope)
         return Relation(f"({output.sql})", output.columns)
 
@@ -150,11 +155,12 @@ class Queries:
         self.subqueries += 1
         return f"_subquery_{self.subqueries}"
 
-    def parenthesised(self, node: exp.Subquery, parent: Scope | None, outermost: bool) -> Output:
+    def parenthesised(self, node: exp.Subquery, parent: Scope | None, outermost: bool, wanted: Wanted) -> Output:
         extra = [name for name, value in node.args.items() if value and name not in ("this", "alias", "with_")]
         if extra:
             raise self.refuse(f"{extra[0].strip('_').upper()} after a query in parentheses is not supported", node)
         scope = self.with_scope(node, parent)
+        self.wanted = wanted
         return self.query(node.this, scope, outermost)
 
     # WITH
@@ -188,20 +194,29 @@ class Queries:
 
     # UNION and its kind
 
-    def set_operation(self, node: exp.SetOperation, parent: Scope | None, outermost: bool) -> Output:
+    def set_operation(self, node: exp.SetOperation, parent: Scope | None, outermost: bool, wanted: Wanted) -> Output:
         scope = self.with_scope(node, parent)
         word = self.set_word(node)
         extra = [name for name in ("order", "limit", "offset", "format") if node.args.get(name)]
         if extra:
             raise self.refuse(f"{extra[0].upper()} after {word}: put the {word} into a subquery in FROM", node)
-        sides = [self.query(node.this, scope), self.query(node.expression, scope)]
+        sides = self.sides(node, scope, wanted if word == "UNION ALL" and not outermost else None)
         if len({len(side.columns) for side in sides}) != 1:
             raise self.refuse(
                 f"{word} of queries with {len(sides[0].columns)} and {len(sides[1].columns)} columns", node
             )
         columns = self.united(sides, node)
         written = [_as_columns(side, columns, outermost) for side in sides]
-        return Output(f"{written[0]} {word} {written[1]}", columns)
+        return Output(f"{written[0]} {word} {written[1]}", columns, named=sides[0].named)
+
+    def sides(self, node: exp.SetOperation, scope: Scope, wanted: Wanted) -> list[Output]:
+        """Both sides; with their wanted columns alone where these are the same ones, since they go by their places."""
+        sides = []
+        for side in (node.this, node.expression):
+            self.wanted = wanted
+            sides.append(self.query(side, scope))
+        names = [(side.named, [name for name, _ in side.columns]) for side in sides]
+        return sides if wanted is None or names[0] == names[1] else self.sides(node, scope, None)
 
     def set_word(self, node: exp.SetOperation) -> str:
         name = type(node).__name__.upper()
@@ -223,10 +238,11 @@ class Queries:
 
     # SELECT
 
-    def select(self, node: exp.Select, parent: Scope | None, outermost: bool) -> Output:
+    def select(self, node: exp.Select, parent: Scope | None, outermost: bool, wanted: Wanted) -> Output:
         self.check_clauses(node)
         scope = self.with_scope(node, parent)
         scope.aliases.update(self.aliases_of(node))
+        scope.reads = read_names(node, scope, wanted)
         source = Sources(self, scope).from_clause(node)
         scope.levels = quantile_levels(node.expressions)
         scope.windows = {window.this.name: window for window in node.args.get("windows") or []}
@@ -236,6 +252,9 @@ class Queries:
         items = self.items(node, expressions)
         self.check_names(items, node)
         self.check_grouped(node, keys, expressions)
+        named = tuple(value.name for value in items)
+        if wanted is not None and may_leave_out(node, scope):
+            items = [value for value in items if value.name in wanted] or items[:1]
         fill = self.fill(node, items, expressions)
         shown = [self.shown(value, outermost and fill is None, node) for value in items]
         parts = [f"SELECT {'DISTINCT ' if self.is_distinct(node) else ''}"]
@@ -257,7 +276,7 @@ class Queries:
             limit = offset = ""
         parts += [f"ORDER BY {', '.join(order)}"] if order else []
         parts += [f"{word} {count}" for word, count in (("LIMIT", limit), ("OFFSET", offset)) if count]
-        return Output(" ".join(parts), columns, limited)
+        return Output(" ".join(parts), columns, limited, named)
 
     def check_clauses(self, node: exp.Select) -> None:
         if not node.expressions:

@@ -12,6 +12,9 @@ from metrics.dialect.rules import default_sql, duck_type, quoted
 from metrics.dialect.types import Type, nullable
 from metrics.dialect.values import Value
 
+Wanted = frozenset[str] | None
+"""Names of the columns that somebody reads of a query; None for all of them."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -86,6 +89,7 @@ class Scope:
     array_joins: dict[str, Value] = field(default_factory=dict)
     summed: dict[str, str] = field(default_factory=dict)  # keys of ROLLUP and its kind -> what they are in its sums
     levels: dict[str, list[float]] = field(default_factory=dict)  # of the quantiles over each argument
+    reads: Wanted = None  # the names that it may read of its sources
     outside: Callable[[str], Relation | None] = lambda _: None  # what an outermost SELECT may read beside tables
 
     def cte(self, name: str) -> Relation | None:

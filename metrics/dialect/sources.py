@@ -15,7 +15,7 @@ from sqlglot import exp
 from metrics.dialect.expressions import Expressions, Subqueries, flat
 from metrics.dialect.functions import convert
 from metrics.dialect.rules import UINT8, UINT64, NoRule, default_sql, duck_type, quoted, supertype
-from metrics.dialect.scope import Key, Relation, Scope, Source
+from metrics.dialect.scope import Key, Relation, Scope, Source, Wanted
 from metrics.dialect.types import Type, TypeTextError, nullable, parse_type
 from metrics.dialect.values import Value, cast
 
@@ -73,12 +73,14 @@ class Sources:
         alias = node.args.get("alias")
         if isinstance(node, exp.Subquery):
             self.check_subquery(node)
-            relation = self.queries.subquery(node.this, self.scope)
+            relation = self.queries.subquery(node.this, self.scope, self.wanted(alias))
             name = node.alias or self.queries.fresh()
         elif isinstance(node, exp.Values):
             relation, name = self.values(node), node.alias or self.queries.fresh()
         elif isinstance(node, exp.Table):
+            self.queries.wanted = self.wanted(alias)
             relation, name = self.table(node)
+            self.queries.wanted = None
             name = node.alias or name
         elif isinstance(node, exp.Final):
             relation = self.queries.latest_rows(node, self.scope)
@@ -89,6 +91,10 @@ class Sources:
             relation = self.queries.renamed(relation, [each.name for each in alias.args["columns"]], node)
         table = node.name if isinstance(node, exp.Table) else ""
         return relation, Source(name, dict(relation.columns), nulls=self.queries.use_nulls, table=table)
+
+    def wanted(self, alias: exp.Expr | None) -> Wanted:
+        """The columns that this SELECT may read of one of its sources; all where an alias gives them other names."""
+        return None if alias is not None and alias.args.get("columns") else self.scope.reads
 
     def check_subquery(self, node: exp.Subquery) -> None:
         extra = [key for key, value in node.args.items() if value and key not in ("this", "alias")]
