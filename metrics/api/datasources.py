@@ -1,4 +1,5 @@
-"""`/v0/datasources`: what data sources there are, their size and exports; deleting rows; exporting now."""
+"""`/v0/datasources`: what data sources there are, their size, order and exports; deleting rows; exporting and
+sorting now."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
 from metrics.errors import BadRequest
 from metrics.exports import ExportedMonth
+from metrics.ordering import Order
 from metrics.workspace import Source
 
 BESIDE_COLUMNS = ("engine", "indexes", "new_columns_detected", "quarantine_rows")
@@ -37,7 +39,8 @@ def describe_datasource(name: str) -> Response:
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
     exports = [_month(month) for month in perch().exporter.months(source)]
-    return jsonify(_chosen({**_described(source), "exports": exports}))
+    order = perch().orderer.state(source)
+    return jsonify(_chosen({**_described(source), "exports": exports, "order": order and _order(order)}))
 
 
 @blueprint.get("/v0/datasources/<name>.datasource")
@@ -138,6 +141,25 @@ def export() -> Response:
     return jsonify(exports=[_month(month) for month in perch().exporter.export(perch().workspace)])
 
 
+@blueprint.post("/v0/order")
+def order() -> Response:
+    """Sort the closed days of every data source now; answers when it is done with what was rewritten."""
+    require_admin()
+    done = perch().orderer.order(perch().workspace)
+    return jsonify(
+        order=[
+            {
+                "datasource": each.datasource,
+                "slices": each.slices,
+                "rows": each.rows,
+                "seconds": round(each.seconds, 3),
+                **_order(each.order),
+            }
+            for each in done
+        ]
+    )
+
+
 def _described(source: Source) -> dict[str, Any]:
     engine = source.definition.engine
     rows, quarantined, size = perch().store.sizes(source.name, source.quarantine)
@@ -177,6 +199,14 @@ def _column(source: Source, at: int) -> dict[str, Any]:
         "default_value": None if column.default is None else f"DEFAULT {column.default}",
         "codec": column.codec,
         "normalized_name": column.name,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "sorted_until": order.sorted_until and order.sorted_until.isoformat(),
+        "row_groups": order.row_groups,
+        "overlapping": order.overlapping,
     }
 
 
