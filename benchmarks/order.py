@@ -1,9 +1,9 @@
 """`make bench-order`: a shuffled month is sorted beside a lone sender, and one-hour queries before and after.
 
-Ten million rows of the last whole month, with the nine columns of a tutorial's table, are put into the store in an order
-that has nothing to do with their times. A server then sorts them (`POST /v0/order`) while one client sends one event
-after another over one connection and waits for each. Printed are the widest overlap of two row groups, what random
-one-hour queries read, the time taken, and how long the sender waited without and with the sorting.
+Ten million rows of the last whole month, with the nine columns of a tutorial's table, are put into the store in an
+order that has nothing to do with their times. A server then sorts them (`POST /v0/order`) while one client sends one
+event after another over one connection and waits for each. Printed are the widest overlap of two row groups, what
+random one-hour queries read, the time taken, and how long the sender waited without and with the sorting.
 Everything runs on 127.0.0.1 and stops by itself.
 """
 
@@ -202,6 +202,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="perch-order-"))
     try:
         measure(folder, asked.rows, asked.queries)
+    except BaseException:
+        print((folder / "server.log").read_text()[-3000:])
+        raise
     finally:
         shutil.rmtree(folder)
 

@@ -232,10 +232,10 @@ def _look(cursor: Connection, source: Source, today: datetime, moved_from: froze
 def _row_groups(cursor: Connection, source: Source) -> list[RowGroup]:
     table = f"rows.{quoted(source.name)}".replace("'", "''")
     found = cursor.execute(
-        "SELECT min(stats.min::VARCHAR::TIMESTAMP) FILTER (column_name = $time), "
-        "max(stats.max::VARCHAR::TIMESTAMP) FILTER (column_name = $time), "
-        "min(stats.min::VARCHAR::UBIGINT) FILTER (column_name = '_seq'), "
-        "max(stats.max::VARCHAR::UBIGINT) FILTER (column_name = '_seq'), "
+        "SELECT min(TRY_CAST(stats.min::VARCHAR AS TIMESTAMP)) FILTER (column_name = $time), "
+        "max(TRY_CAST(stats.max::VARCHAR AS TIMESTAMP)) FILTER (column_name = $time), "
+        "min(TRY_CAST(stats.min::VARCHAR AS UBIGINT)) FILTER (column_name = '_seq'), "
+        "max(TRY_CAST(stats.max::VARCHAR AS UBIGINT)) FILTER (column_name = '_seq'), "
         "(sum(count) FILTER (column_name = $time))::BIGINT, bool_and(persistent) "
         f"FROM pragma_storage_info('{table}') "
         "WHERE column_name IN ($time, '_seq') AND segment_type <> 'VALIDITY' GROUP BY row_group_id",
@@ -270,14 +270,11 @@ def _regions(
 ) -> list[Span]:
     """The stretches of time to rewrite: where strays have rows, and where small row groups lie side by side."""
     touched = {at for pair in _crowded(bases) for at in pair}
-    loose: list[Span] = []
-    for hour in _hours(cursor, source, strays, today):
-        met = _met(bases, hour)
-        touched.update(met)
-        if not met:
-            loose.append(hour)
+    hours = _hours(cursor, source, strays, today)
+    for hour in hours:
+        touched.update(_met(bases, hour))
     pieces = [(Span(base.first, base.last + _INSTANT), at in touched) for at, base in enumerate(bases)]
-    pieces += [(hour, True) for hour in loose]
+    pieces += [(hour, True) for hour in hours]
     regions = [_enlarged(cursor, source, region, bases) for region in _joined(pieces)]
     return [Span(region.start, min(region.end, today)) for region in _merged(regions)]
 
