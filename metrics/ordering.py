@@ -245,17 +245,23 @@ def _row_groups(cursor: Connection, source: Source) -> list[RowGroup]:
 
 
 def _split(closed: Iterable[RowGroup]) -> tuple[list[RowGroup], list[RowGroup]]:
-    """The most row groups that follow each other in time, and the others, which are out of order."""
-    bases: list[RowGroup] = []
-    strays: list[RowGroup] = []
-    earliest = datetime.min
-    for group in sorted(closed, key=lambda group: (group.last, group.first)):
-        if group.first >= earliest:
-            bases.append(group)
-            earliest = max(group.first, group.last - OVERLAP)
-        else:
-            strays.append(group)
-    return bases, strays
+    """The row groups that follow each other in time and hold the most rows, and the others, which are out of order."""
+    groups = sorted(closed, key=lambda group: (group.last, group.first))
+    lasts = [group.last for group in groups]
+    best, before = [0], list[int]()  # the most rows of the first so many groups; how many may stand before each
+    for at, group in enumerate(groups):
+        before.append(bisect_right(lasts, group.first + OVERLAP, 0, at))
+        best.append(max(best[at], group.rows + best[before[at]]))
+    kept: list[int] = []
+    at = len(groups)
+    while at:
+        at -= 1
+        # One that begins after its follower lies within it.
+        if best[at + 1] > best[at] and (not kept or groups[at].first <= groups[kept[-1]].first):
+            kept.append(at)
+            at = before[at]
+    others = sorted(set(range(len(groups))) - set(kept))
+    return [groups[at] for at in kept[::-1]], [groups[at] for at in others]
 
 
 def _mostly_closed(cursor: Connection, source: Source, group: RowGroup, today: datetime) -> bool:
