@@ -114,6 +114,10 @@ class Orderer:
         # Row groups that also hold today's rows stay when their others have been moved: not again, then.
         self._moved_from: set[tuple[str, RowGroup]] = set()
 
+    def stop(self) -> None:
+        """End the run that goes on after the slice at hand, and `upkeep`."""
+        self._stopping.set()
+
     def state(self, source: Source) -> Order | None:
         """How a data source lay at the last look; None without a time in its sorting key.
 
@@ -129,8 +133,10 @@ class Orderer:
     def order(self, workspace: Workspace) -> list[Sorted]:
         """Sort every data source that changed since it was last in order; returns what was done with each.
 
+        It ends early when the server stops. What was moved then stays moved.
+
         Raises:
-            Busy: the store cannot be written now, or the server stops; what was moved stays so, nothing is lost.
+            Busy: the store cannot be written now.
         """
         with self._running:
             return [self._order(source) for source in workspace.sources.values() if source.time_column]
@@ -190,7 +196,7 @@ class Orderer:
                 began = time.monotonic()
                 yield self._rewrite_slice(source, span, rows)
                 self._writer.fold(whole=False)
-                self._stopping.wait(time.monotonic() - began)  # as long again for those who ask and send
+                self._stopping.wait(min(1.0, time.monotonic() - began))  # as long again for those who ask and send
 
     def _rewrite_slice(self, source: Source, span: Span, rows: int) -> int:
         if rows < ROW_GROUP:

@@ -8,6 +8,7 @@ import itertools
 import random
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -387,3 +388,17 @@ def test_kill_9_while_sorting_loses_and_doubles_nothing(settings: Settings, shuf
         assert sort(perch)["overlapping"] == 0
     assert rows(settings).equals(before)
     assert widest_overlap(row_groups(settings)) <= HOUR
+
+
+def test_a_stop_does_not_wait_for_the_sorting(settings: Settings, shuffled_store: Path) -> None:
+    copied(shuffled_store, settings)
+    before = rows(settings)
+    with serving(settings) as served:
+        sorting = threading.Thread(target=sort, args=(served.perch,))
+        sorting.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert served.stop() == 0
+        sorting.join()
+        assert time.monotonic() - began < 10
+    assert rows(settings).equals(before)
