@@ -247,7 +247,7 @@ def _row_groups(cursor: Connection, source: Source) -> list[RowGroup]:
         "WHERE column_name IN ($time, '_seq') AND segment_type <> 'VALIDITY' GROUP BY row_group_id",
         {"time": source.time_column},
     ).fetchall()
-    return [RowGroup(first, last, (low, high), rows, kept) for first, last, low, high, rows, kept in found if rows]
+    return [RowGroup(first, last, (low, high), rows, kept) for first, last, low, high, rows, kept in found if first]
 
 
 def _split(closed: Iterable[RowGroup]) -> tuple[list[RowGroup], list[RowGroup]]:

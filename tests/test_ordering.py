@@ -248,6 +248,25 @@ def test_a_small_table_is_sorted_apart_from_todays_rows(settings: Settings) -> N
     assert sum(held for first, last, held in groups if last < TODAY) >= 1400
 
 
+@pytest.mark.parametrize("kind", ["Date", "DateTime64(3)", "DateTime('Europe/Berlin')"])
+def test_every_kind_of_time_is_sorted(tmp_path: Path, kind: str) -> None:
+    settings = project(tmp_path)
+    settings = settings.model_copy(update={"project": tmp_path / "of_kind"})
+    (tmp_path / "of_kind").mkdir()
+    (tmp_path / "of_kind" / "calls.datasource").write_text(CALLS.replace("DateTime", kind))
+    days = [f"{moment:%Y-%m-%d}" + (" 12:00:00" if kind != "Date" else "") for moment in times(12, 12)]
+    for part in range(2):
+        with running(settings) as perch:
+            perch.post_events("calls", [{"moment": day, "model": "a", "n": part} for day in shuffled(days, part)])
+    assert widest_overlap(row_groups(settings)) > HOUR
+    with running(settings) as perch:
+        assert sort(perch)["rows"] == 24
+        assert sort(perch)["rows"] == 0
+        assert perch.get("/v0/datasources/calls").json()["order"]["sorted_until"] == YESTERDAY
+    assert len(row_groups(settings)) == 1
+    assert is_sorted_inside(settings)
+
+
 def test_todays_rows_are_left_alone(settings: Settings) -> None:
     now = [TODAY + timedelta(milliseconds=at) for at in range(2000)]
     with running(settings) as perch:
