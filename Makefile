@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints soak fuzz
+.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints bench-order soak fuzz
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ bench-ingest: $(DEV)  ## Measure ingest beside ClickHouse, and what rollups cost
 
 bench-endpoints: $(DEV)  ## Measure warm calls of every endpoint beside ClickHouse (about 3 minutes)
 	@$(PY) -m benchmarks.endpoints
+
+bench-order: $(DEV)  ## Measure sorting a shuffled month of 10 million rows beside ingest (about 2 minutes)
+	@$(PY) -m benchmarks.order
 
 bench-strangers: $(DEV)  ## Measure ingest beside runaway queries of scoped tokens (needs wrk; about 2 minutes)
 	@$(PY) -m benchmarks.strangers

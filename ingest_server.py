@@ -82,6 +82,18 @@ class _Protocol(HttpToolsProtocol):
             cycle.keep_alive = False  # hangs up after the answer
 
 
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's, but that it ends what may go on for minutes before it waits for the requests under way."""
+
+    def __init__(self, config: uvicorn.Config, perch: Perch) -> None:
+        super().__init__(config)
+        self._perch = perch
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._perch.orderer.stop()
+        await super().shutdown(sockets)
+
+
 class Server:
     """Serves an app on a port that it holds from the start; `run` blocks until `close`, SIGTERM or SIGINT."""
 
@@ -100,7 +112,7 @@ class Server:
             timeout_graceful_shutdown=math.ceil(settings.body_timeout.total_seconds()),
         )
         logging.getLogger("uvicorn.access").disabled = True  # whatever else logs here: a URL may carry a token
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config, app.extensions["perch"])
 
     def run(self) -> None:
         """Serve; what has arrived when it ends is answered first."""

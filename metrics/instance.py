@@ -1,4 +1,4 @@
-"""One running Perch: a store, the definitions it serves, the thread that writes and the one that exports.
+"""One running Perch: a store, the definitions it serves, the threads that write, export and sort.
 
 The server and the commands open the same thing; `metrics/api/` translates HTTP to calls on it.
 """
@@ -18,6 +18,7 @@ from metrics.errors import Busy, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.materializing import rollups_of
+from metrics.ordering import Orderer
 from metrics.pipes import Endpoints
 from metrics.rollups import Rollup, asking_for_fresh, keep_up
 from metrics.rollups import bring_up as bring_up_rollups
@@ -52,6 +53,7 @@ class Perch:
     tokens: Tokens
     keys: Keys
     exporter: Exporter
+    orderer: Orderer
     definitions: Definitions
 
     @property
@@ -130,21 +132,23 @@ def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator
     tokens = Tokens(store, writer, admin_token(settings))
     keys = Keys(store, settings.idempotency_keep)
     exporter = Exporter(store, writer, settings.exports_dir)
-    definitions = Definitions(workspace, _endpoints(settings, store, workspace))
-    perch = Perch(settings, store, writer, tokens, keys, exporter, definitions)
-    writer.start()
     stopping = threading.Event()
-    upkeep = [
+    orderer = Orderer(store, writer, stopping)
+    definitions = Definitions(workspace, _endpoints(settings, store, workspace))
+    perch = Perch(settings, store, writer, tokens, keys, exporter, orderer, definitions)
+    writer.start()
+    threads = [
         threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True),
+        threading.Thread(target=orderer.upkeep, args=(lambda: perch.workspace,), name="ordering", daemon=True),
         threading.Thread(target=keep_up, args=(store, stopping), name="rollups", daemon=True),
     ]
-    for thread in upkeep:
+    for thread in threads:
         thread.start()
     try:
         yield perch
     finally:
         stopping.set()
-        for thread in upkeep:
+        for thread in threads:
             thread.join()
         _export(perch)
         writer.stop()

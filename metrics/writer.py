@@ -73,6 +73,12 @@ class _Batch(_Waiting):
 class _Task(_Waiting):
     run: Callable[[Connection], Any] = lambda connection: None
     alone: bool = False
+    apart: bool = False
+
+
+@dataclass
+class _Fold(_Waiting):
+    whole: bool = False
 
 
 class Writer:
@@ -86,6 +92,8 @@ class Writer:
         self._changed = threading.Condition()
         self._stopping = False
         self._seq = store.last_seq()
+        self.written = 0
+        """Rows written since the start."""
         self.sources: Mapping[str, Source] = {}  # those of a reload: set by the task that brings the store up to them
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
@@ -128,13 +136,18 @@ class Writer:
         count = rows.good + len(rows.bad)
         return self._put(_Batch(count, size, source=source, checked=rows, import_id=import_id, claim=claim))
 
-    def run(self, task: Callable[[Connection], Result], *, alone: bool = False) -> Result:
+    def run(self, task: Callable[[Connection], Result], *, alone: bool = False, apart: bool = False) -> Result:
         """Run `task` in a transaction of its own on the writing connection; returns its result when durable.
 
-        One that removes or changes rows must be `alone`: no `Store.rewriting` goes on beside it.
+        One that removes or changes rows must be `alone`: no `Store.rewriting` goes on beside it. The rows that one
+        writes which is `apart` lie in row groups of their own: the log is folded before and after.
         """
-        result: Result = self._put(_Task(run=task, alone=alone)).result()
+        result: Result = self._put(_Task(run=task, alone=alone, apart=apart)).result()
         return result
+
+    def fold(self, *, whole: bool) -> None:
+        """Write the log into the file once what waits is written: if it is long, or `whole`."""
+        self._put(_Fold(whole=whole)).result()
 
     def _put(self, item: _Waiting) -> Future[Any]:
         item.future.set_running_or_notify_cancel()  # what is queued is written, even if nobody waits any more
@@ -156,16 +169,29 @@ class Writer:
 
     def _work(self) -> None:
         while group := self._next_group():
-            try:
-                self._commit(group)
-            except Exception as error:  # the thread must outlive whatever a commit meets
-                log.exception("a commit failed")
-                for item in group:
-                    item.error = item.error or error
+            first = group[0]
+            apart = isinstance(first, _Task) and first.apart
+            if isinstance(first, _Fold):
+                self._fold(whole=first.whole)
+            else:
+                if apart:
+                    self._fold(whole=True)
+                self._try_to_commit(group)
             for item in group:
                 item.answer()
-            with contextlib.suppress(PerchError):  # the next commit meets the same and answers it
-                self._store.fold_log()
+            self._fold(whole=apart)
+
+    def _try_to_commit(self, group: list[_Waiting]) -> None:
+        try:
+            self._commit(group)
+        except Exception as error:  # the thread must outlive whatever a commit meets
+            log.exception("a commit failed")
+            for item in group:
+                item.error = item.error or error
+
+    def _fold(self, *, whole: bool) -> None:
+        with contextlib.suppress(PerchError):  # the next commit meets the same and answers it
+            self._store.fold_log(whole=whole)
 
     def _next_group(self) -> list[_Waiting]:
         """What is written next: a task alone, or batches up to GROUP_ROWS; empty when stopping and all is written."""
@@ -184,8 +210,8 @@ class Writer:
 
     def _fits(self, group: list[_Waiting], rows: int) -> bool:
         following = self._waiting[0]
-        alone = isinstance(group[0], _Task) or isinstance(following, _Task)
-        return not alone and rows + following.rows <= GROUP_ROWS
+        together = isinstance(group[0], _Batch) and isinstance(following, _Batch)
+        return together and rows + following.rows <= GROUP_ROWS
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:
@@ -200,6 +226,7 @@ class Writer:
             for item in group:  # one of them is at fault: the others must not fail with it
                 self._commit([item])
         else:
+            self.written += sum(item.rows for item in group)
             if any(item.changed for item in group):
                 self._store.acknowledge(self._seq)
 

@@ -13,6 +13,7 @@ def body(view: frame.View) -> None:
         quarantine=client.pipe("ingest_quarantine", limit="100"),
         events=client.pipe("llm_recent_events", filters.period(), limit="200"),
         exports=client.datasource("llm_events", "exports"),
+        order=client.datasource("llm_events", "order"),
     )
     figures.health(view.health, rows, filters)
     with states.panel("Latest events", "newest first, at most 200, of this view"):

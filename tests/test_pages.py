@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from metrics.dashboard import client
 from metrics.dashboard import format as fmt
-from tests.conftest import ROOT, Perch, free_port
+from metrics.settings import Settings
+from tests.conftest import ROOT, Perch, free_port, running
 
 SCRIPT = ROOT / "metrics" / "dashboard" / "main.py"
 CHARTS = {"overview": 2, "usage": 4, "performance": 3, "data": 0}
@@ -200,6 +201,23 @@ def test_demo_rows_are_called_that(perch: Perch, open_page: Open) -> None:
     app = open_page(perch.url, perch.admin_token)
     assert "1 synthetic event" in app.info[0].value
     assert "`python -m metrics demo --remove`" in app.info[0].value
+
+
+def test_the_data_page_tells_up_to_which_day_the_rows_lie_sorted(settings: Settings, open_page: Open) -> None:
+    days = [datetime.now(UTC) - timedelta(days=number) for number in (5, 3, 1)]
+    for old, new in ((0, 2), (1, 1)):
+        with running(settings) as perch:  # each start begins a row group
+            perch.post_events("llm_events", [event(event_time=f"{days[at]:%Y-%m-%d} 12:00:00") for at in (old, new)])
+            if old == 0:
+                assert f"Order: sorted up to {days[2]:%Y-%m-%d}" in words(
+                    open_page(perch.url, perch.admin_token, "data")
+                )
+    with running(settings) as perch:
+        app = open_page(perch.url, perch.admin_token, "data")
+        assert "Order: sorting: 1 of 2 row groups overlap" in words(app)
+        assert perch.request("POST", "/v0/order").status_code == 200
+        app = open_page(perch.url, perch.admin_token, "data")
+        assert f"Order: sorted up to {days[2]:%Y-%m-%d}" in words(app)
 
 
 def test_the_data_page_tells_why_rows_were_refused(perch: Perch, open_page: Open) -> None:

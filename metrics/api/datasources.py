@@ -1,4 +1,5 @@
-"""`/v0/datasources`: what data sources there are, their size and exports; deleting; exporting, rolling up now."""
+"""`/v0/datasources`: what data sources there are, their size, order, rollups and exports; deleting rows; exporting, sorting
+and rolling up now."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
 from metrics.errors import BadRequest
 from metrics.exports import ExportedMonth
+from metrics.ordering import Order
 from metrics.workspace import Source
 
 BESIDE_COLUMNS = ("engine", "indexes", "new_columns_detected", "quarantine_rows")
@@ -38,8 +40,9 @@ def describe_datasource(name: str) -> Response:
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
     exports = [_month(month) for month in perch().exporter.months(source)]
-    rollup = rollups.state(perch().store, name)
-    return jsonify(_chosen({**_described(source), "exports": exports, "rollup": rollup and asdict(rollup)}))
+    order, rollup = perch().orderer.state(source), rollups.state(perch().store, name)
+    states = {"exports": exports, "order": order and _order(order), "rollup": rollup and asdict(rollup)}
+    return jsonify(_chosen({**_described(source), **states}))
 
 
 @blueprint.get("/v0/datasources/<name>.datasource")
@@ -148,6 +151,25 @@ def roll_up() -> Response:
     return jsonify(rows=rolled, merged=merged)
 
 
+@blueprint.post("/v0/order")
+def order() -> Response:
+    """Sort the closed days of every data source now; answers when it is done with what was rewritten."""
+    require_admin()
+    done = perch().orderer.order(perch().workspace)
+    return jsonify(
+        order=[
+            {
+                "datasource": each.datasource,
+                "slices": each.slices,
+                "rows": each.rows,
+                "seconds": round(each.seconds, 3),
+                **_order(each.order),
+            }
+            for each in done
+        ]
+    )
+
+
 def _described(source: Source) -> dict[str, Any]:
     engine = source.definition.engine
     rows, quarantined, size = perch().store.sizes(source.name, source.quarantine)
@@ -187,6 +209,14 @@ def _column(source: Source, at: int) -> dict[str, Any]:
         "default_value": None if column.default is None else f"DEFAULT {column.default}",
         "codec": column.codec,
         "normalized_name": column.name,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "sorted_until": order.sorted_until and order.sorted_until.isoformat(),
+        "row_groups": order.row_groups,
+        "overlapping": order.overlapping,
     }
 
 

@@ -66,7 +66,7 @@ def pipe(name: str, params: Params | None = None, **more: str) -> Call:
 
 
 def datasource(name: str, part: str) -> Call:
-    """One part of what the API tells about a data source: its `exports`, its `statistics`."""
+    """One part of what the API tells about a data source: its `exports`, its `statistics`, its `order`."""
     return Call(f"/v0/datasources/{name}", (), part)
 
 

@@ -102,6 +102,15 @@ def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
             _plain("Unpriced", fmt.exact(held["unpriced_requests"]), f"{fmt.count(held['unpriced_tokens'])} tokens")
             _plain("Store", fmt.bytes_(store["bytes"]), f"{fmt.exact(store['row_count'])} rows")
         states.remark([*_remarks(held, filters), *states.odd_latencies(held)])
+        st.caption(_order(rows["order"].iloc[0]))
+
+
+def _order(told: pd.Series) -> str:
+    """How the rows of closed days lie; a data source that has no time column tells nothing of it."""
+    if told.get("overlapping"):
+        return f"Order: sorting: {told['overlapping']:,} of {told['row_groups']:,} row groups overlap"
+    until = told.get("sorted_until")
+    return "Order: no day is closed yet" if pd.isna(until) else f"Order: sorted up to {until}"
 
 
 def api(filters: Filters) -> None:
