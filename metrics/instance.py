@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from metrics.errors import Busy, StartError
+from metrics.backup import refuse_unfinished
+from metrics.errors import Busy, PerchError, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.pipes import Endpoints
+from metrics.retention import Retention
 from metrics.settings import Settings
 from metrics.store import Connection, Store
 from metrics.tokens import Tokens, admin_token, declare_tokens
@@ -49,6 +51,7 @@ class Perch:
     tokens: Tokens
     keys: Keys
     exporter: Exporter
+    retention: Retention
     definitions: Definitions
 
     @property
@@ -96,11 +99,23 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
     """
     workspace = load_workspace(settings.project)
     pa.array([0])  # makes pyarrow look for pandas and load it: now, and not while the first request waits
+    with open_store(settings, workspace) as store:
+        refuse_unfinished(store)
+        yield from _running(settings, store, workspace)
+
+
+@contextlib.contextmanager
+def open_store(settings: Settings, workspace: Workspace) -> Iterator[Store]:
+    """The store alone, brought up to the definitions; closed on the way out.
+
+    Raises:
+        StartError: as `open_perch` does.
+    """
     _make_folder(settings)
     store = Store(settings.store_path, memory=settings.memory)
     try:
         _start(store, workspace)
-        yield from _running(settings, store, workspace)
+        yield store
     finally:
         store.close()
 
@@ -125,7 +140,8 @@ def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator
     keys = Keys(store, settings.idempotency_keep)
     exporter = Exporter(store, writer, settings.exports_dir)
     definitions = Definitions(workspace, _endpoints(settings, store, workspace))
-    perch = Perch(settings, store, writer, tokens, keys, exporter, definitions)
+    retention = Retention(store, writer, exporter)
+    perch = Perch(settings, store, writer, tokens, keys, exporter, retention, definitions)
     writer.start()
     stopping = threading.Event()
     upkeep = threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True)
@@ -156,13 +172,27 @@ def _upkeep(perch: Perch, stopping: threading.Event) -> None:
     with contextlib.suppress(Busy):  # what is not forgotten now is forgotten next time
         perch.writer.run(perch.keys.forget_old)
     while not stopping.wait(perch.settings.export_every.total_seconds()):
-        _export(perch)
+        if _export(perch):
+            _expire(perch, stopping)
         with contextlib.suppress(Busy):
             perch.writer.run(perch.keys.forget_old)
 
 
-def _export(perch: Perch) -> None:
+def _export(perch: Perch) -> bool:
+    """Whether all is exported: what fails (a full disk) is tried again next time and must not stop the server."""
     try:
         perch.exporter.export(perch.workspace)
-    except Exception:  # an export that fails (a full disk) is tried again next time and must not stop the server
+    except PerchError as error:
+        log.error("the export failed: %s", error.message)
+    except Exception:
         log.exception("the export failed; what changed stays marked and is exported next time")
+    else:
+        return True
+    return False
+
+
+def _expire(perch: Perch, stopping: threading.Event) -> None:
+    try:
+        perch.retention.expire(perch.workspace, stopping.is_set)
+    except Exception:
+        log.exception("months that are due were not expired; their rows stay until the next time")

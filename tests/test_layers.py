@@ -39,8 +39,8 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits", "store",
-    "workspace", "idempotency", "writer", "exports", "mutations", "prometheus", "formats", "pipes", "tokens",
-    "instance", "ingest", "api",
+    "partitions", "workspace", "idempotency", "writer", "exports", "retention", "backup", "mutations", "prometheus",
+    "formats", "pipes", "tokens", "instance", "ingest", "api",
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
 from metrics.errors import BadRequest
-from metrics.exports import ExportedMonth
+from metrics.exports import ExportedMonth, utc
 from metrics.workspace import Source
 
 BESIDE_COLUMNS = ("engine", "indexes", "new_columns_detected", "quarantine_rows")
@@ -33,11 +33,11 @@ def list_datasources() -> Response:
 @blueprint.get("/v0/datasources/<name>")
 @blueprint.get("/v1/datasources/<name>")
 def describe_datasource(name: str) -> Response:
-    """One data source: columns, engine, size, exported months."""
+    """One data source: columns, engine, size, exported months, how long rows are kept."""
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
     exports = [_month(month) for month in perch().exporter.months(source)]
-    return jsonify(_chosen({**_described(source), "exports": exports}))
+    return jsonify(_chosen({**_described(source), "exports": exports, "retention": _retention(source)}))
 
 
 @blueprint.get("/v0/datasources/<name>.datasource")
@@ -180,6 +180,15 @@ def _column(source: Source, at: int) -> dict[str, Any]:
     }
 
 
+def _retention(source: Source) -> dict[str, Any]:
+    """The TTL, null where rows are kept for ever, and the months whose rows are in their exports alone."""
+    expired = [
+        {"month": month.month, "rows": month.rows, "expired_at": month.expired_at.strftime("%Y-%m-%d %H:%M:%S")}
+        for month in perch().exporter.expired(source)
+    ]
+    return {"ttl": source.definition.engine.ttl or None, "expired_months": expired}
+
+
 def _month(month: ExportedMonth) -> dict[str, Any]:
     return {
         "datasource": month.datasource,
@@ -187,5 +196,8 @@ def _month(month: ExportedMonth) -> dict[str, Any]:
         "rows": month.rows,
         "bytes": month.bytes,
         "path": month.path,
+        "sha256": month.sha256,
+        "first": utc(month.first),
+        "last": utc(month.last),
         "exported_at": month.exported_at.strftime("%Y-%m-%d %H:%M:%S"),
     }
