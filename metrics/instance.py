@@ -172,27 +172,28 @@ def _upkeep(perch: Perch, stopping: threading.Event) -> None:
     with contextlib.suppress(Busy):  # what is not forgotten now is forgotten next time
         perch.writer.run(perch.keys.forget_old)
     while not stopping.wait(perch.settings.export_every.total_seconds()):
-        if _export(perch):
-            _expire(perch, stopping)
+        _export(perch)
+        _expire(perch, stopping)
         with contextlib.suppress(Busy):
             perch.writer.run(perch.keys.forget_old)
 
 
-def _export(perch: Perch) -> bool:
-    """Whether all is exported: what fails (a full disk) is tried again next time and must not stop the server."""
-    try:
+def _export(perch: Perch) -> None:
+    with _logged("the export failed; what changed stays marked and is exported next time"):
         perch.exporter.export(perch.workspace)
-    except PerchError as error:
-        log.error("the export failed: %s", error.message)
-    except Exception:
-        log.exception("the export failed; what changed stays marked and is exported next time")
-    else:
-        return True
-    return False
 
 
 def _expire(perch: Perch, stopping: threading.Event) -> None:
-    try:
+    with _logged("months that are due were not expired; their rows stay until the next time"):
         perch.retention.expire(perch.workspace, stopping.is_set)
+
+
+@contextlib.contextmanager
+def _logged(failed: str) -> Iterator[None]:
+    """What fails in the upkeep (a full disk) is tried again next time and must not stop the server."""
+    try:
+        yield
+    except PerchError as error:
+        log.error("%s: %s", failed, error.message)
     except Exception:
-        log.exception("months that are due were not expired; their rows stay until the next time")
+        log.exception(failed)

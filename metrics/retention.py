@@ -85,7 +85,9 @@ class Retention:
             leaving = _counted(cursor, source, condition)
             if not leaving.rows or _noted(cursor, source, month) or (before and before.pending_sha256):
                 return None
-            (recorded,) = [each for each in self._exporter.months(source) if each.month == month]
+            recorded = next((each for each in self._exporter.months(source) if each.month == month), None)
+            if recorded is None:
+                return None
             if not self._is_whole(source, recorded):
                 reason = "its file is not the one of the manifest"
             elif before is None and not self._holds(cursor, source, recorded):
