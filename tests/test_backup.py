@@ -22,6 +22,7 @@ from tests.serving import serving
 from tests.test_commands import EVENT, Result, environment, sentence
 from tests.test_exports import EVERYTHING, ROWS, assert_whole, at, export, manifest_of, project_of
 from tests.test_ingest import count
+from tests.test_safety import mounted
 
 START = Callable[..., Perch]
 
@@ -281,6 +282,20 @@ def test_what_a_backup_refuses(perch: Perch, tmp_path: Path) -> None:
     answer = perch.request("POST", "/v0/backup", token=reader, params={"folder": str(tmp_path / "none")})
     assert answer.status_code == 403
     assert not (tmp_path / "none").exists()
+
+
+def test_a_backup_that_finds_no_room_says_so_and_the_server_goes_on(perch: Perch, tmp_path: Path) -> None:
+    noise = [{**EVENT, "user": f"user {number}", "session": str(number * 104_729)} for number in range(20_000)]
+    for _ in range(5):
+        perch.post_events("llm_events", noise)
+    small = tmp_path / "small"
+    with mounted(small, "size=1m"):
+        answer = perch.request("POST", "/v0/backup", params={"folder": str(small / "copy")})
+        assert (answer.status_code, "could not be written" in answer.json()["error"]) == (507, True), answer.text
+        assert list((small / "copy").iterdir()) == []
+    assert perch.post_events("llm_events", EVENT).status_code == 200
+    back_up(perch, tmp_path / "copy")
+    assert count(perch) == 100_001
 
 
 def test_a_killed_backup_leaves_no_file_that_looks_whole(tmp_path: Path) -> None:
