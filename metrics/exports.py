@@ -115,20 +115,29 @@ class Exporter:
     def _export_source(self, source: Source) -> list[ExportedMonth]:
         _clean(self.folder / source.name)
         self._refuse_foreign(source)
+        exported, refused = self._export_changed(source), None
+        for month in self.expired(source):
+            try:
+                merged = self._merge(source, month)
+            except Refused as error:
+                refused = error
+            else:
+                exported += [merged] if merged else []
+        self.write_manifest(source)
+        if refused:
+            raise refused
+        return exported
+
+    def _export_changed(self, source: Source) -> list[ExportedMonth]:
         with self._store.snapshot() as cursor:
             seq, months, marked = _changed(cursor, source)
-            expired = expired_months(cursor, source)
+            gone = {month.month for month in expired_months(cursor, source)}
             known = _recorded(cursor, source)
-        gone = {month.month for month in expired}
         lost = [month.month for month in known if not (self.folder / month.path).exists()]
         months = sorted({*months, *lost} - gone)
         exported = [self._export_month(source, month) for month in months]
         if exported or marked:
             self._writer.run(lambda connection: _record(connection, source, seq, marked, exported))
-        try:
-            exported += [merged for month in expired if (merged := self._merge(source, month))]
-        finally:
-            self.write_manifest(source)
         return exported
 
     def _export_month(self, source: Source, month: str) -> ExportedMonth:
