@@ -27,6 +27,7 @@ from metrics.exports import (
     Exporter,
     digest,
     file_rows,
+    make_folder,
     month_path,
     number,
     read_manifest,
@@ -54,7 +55,7 @@ def back_up(store: Store, exporter: Exporter, folder: Path) -> Copied:
         CopyFailed: it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         taken = any(folder.iterdir())
     except OSError as error:
         raise CopyFailed(f"The folder {folder} cannot be used: {error.strerror}.") from None
@@ -76,9 +77,10 @@ def _copy_expired(store: Store, exports: Path, target: Path) -> None:
     for path, wanted in paths:
         copy = target / path
         try:
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(copy.parent)
             shutil.copyfile(exports / path, copy)
             sync(copy)
+            sync(copy.parent)
         except OSError as error:
             raise CopyFailed(f"The export {exports / path} could not be copied: {error.strerror}.") from None
         if digest(copy) != wanted:
@@ -274,7 +276,7 @@ def _keep_file(file: Path, own: Path) -> None:
     """The store's own exports must have the file that it is about to be recorded with."""
     if own.exists() and own.samefile(file):
         return
-    own.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(own.parent)
     beside = own.with_name(f".{own.name}.part")
     beside.unlink(missing_ok=True)
     with contextlib.suppress(OSError):

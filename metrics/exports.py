@@ -255,9 +255,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """A manifest's content; {} if there is none, or none that can be read."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        whole = all({"month", "path", "rows", "sha256"} <= month.keys() for month in content["months"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content if whole else {}
 
 
 def _manifest(source: Source, months: list[ExportedMonth]) -> dict[str, Any]:
@@ -405,7 +406,6 @@ def record_month(connection: Connection, month: ExportedMonth) -> None:
 
 
 def _copy(cursor: Connection, source: Source, sql: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     columns = ", ".join(_portable(name, parse_type(kind).duckdb) for name, kind in source.columns)
     order = f" ORDER BY {source.sorting}" if source.sorting else ""
     cursor.execute(
@@ -434,7 +434,7 @@ def _described(cursor: Connection, source: Source, month: str, file: Path, folde
 
 def _beside(path: Path) -> Path:
     # The dot hides it from whoever reads the whole folder.
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     return path.with_name(f".{path.name}.part")
 
 
@@ -455,6 +455,14 @@ def replace_durably(beside: Path, path: Path) -> None:
     sync(beside)
     beside.replace(path)
     sync(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing; after a cut of power they are there too."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync(each.parent)
 
 
 def sync(path: Path) -> None:

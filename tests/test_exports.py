@@ -224,6 +224,13 @@ def test_a_lost_file_or_manifest_is_written_again(exported: Perch) -> None:
     assert [month["rows"] for month in assert_whole(exported.settings)["months"]] == [150, 150]
 
 
+@pytest.mark.parametrize("said", ["", "[]", '{"months": [{"month": "2026-01"}]}', '{"months": 7}'])
+def test_a_manifest_that_says_nothing_is_written_again(exported: Perch, said: str) -> None:
+    (exported.settings.exports_dir / "llm_events.manifest.json").write_text(said)
+    assert export(exported) == []
+    assert_whole(exported.settings)
+
+
 def test_half_an_export_is_noticed_by_its_checksum_and_mended(exported: Perch) -> None:
     """As after a kill between files and manifest: the old manifest stands beside a newer file."""
     path = exported.settings.exports_dir / "llm_events.manifest.json"
