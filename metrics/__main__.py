@@ -168,6 +168,38 @@ def export() -> None:
         click.echo("Every export is up to date.")
 
 
+@cli.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def restore(folder: Path | None) -> None:
+    """Load the exports in FOLDER, or those of PERCH_DATA_DIR, into an empty store.
+
+    The files are checked against their manifests first. No server may run. A restore that was killed goes on when it is
+    run again.
+    """
+    from metrics.backup import restore as load_exports
+    from metrics.instance import open_store
+    from metrics.workspace import load_workspace
+
+    settings = load_settings()
+    workspace = load_workspace(settings.project)
+    with open_store(settings, workspace) as store:
+        restored = load_exports(store, workspace, folder or settings.exports_dir, settings.exports_dir)
+    for each in restored:
+        click.echo(f"{each.datasource}: {each.rows:,} rows of {each.months} months")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def backup(folder: Path) -> None:
+    """Copy the store into FOLDER, which is empty or does not exist, while the server goes on.
+
+    PERCH_DATA_DIR=FOLDER starts Perch on the copy. The admin token's file is not copied.
+    """
+    with api(load_settings()) as perch:
+        copied = perch.post("/v0/backup", folder=folder.resolve())
+    click.echo(f"{copied['folder']}: {copied['bytes']:,} bytes, up to commit {copied['commit']:,}")
+
+
 @cli.group()
 def token() -> None:
     """Make, list, refresh and revoke tokens.

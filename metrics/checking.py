@@ -219,10 +219,6 @@ class _Check:
             if engine.name == "ReplacingMergeTree":
                 reason += "; FINAL reads the last row of each sorting key"
             self.tell_at("warning", reason, file, r"(?i)^ENGINE\s")
-        if engine.ttl:
-            self.tell_at(
-                "warning", "no row is deleted for its age here; ClickHouse obeys a TTL", file, "(?i)^(ENGINE_)?TTL"
-            )
         if not engine.sorting_key:
             self.tell_at("hint", "without ENGINE_SORTING_KEY every query reads every row", file, "(?i)^(ENGINE|SCHEMA)")
         self.version(source)

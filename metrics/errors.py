@@ -68,6 +68,18 @@ class TooManyQueries(PerchError):
         self.limit = limit
 
 
+class Refused(PerchError):
+    """What is there already forbids it: a folder that is not empty, exports that are not this store's."""
+
+    status = 409
+
+
+class CopyFailed(PerchError):
+    """A backup could not be written, for want of space perhaps."""
+
+    status = 507
+
+
 class SlowBody(PerchError):
     """A body that did not arrive within `PERCH_BODY_TIMEOUT`."""
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from metrics.errors import Busy, StartError
+from metrics.backup import refuse_unfinished
+from metrics.errors import Busy, PerchError, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.materializing import rollups_of
 from metrics.ordering import Orderer
 from metrics.pipes import Endpoints
+from metrics.retention import Retention
 from metrics.rollups import Rollup, asking_for_fresh, keep_up
 from metrics.rollups import bring_up as bring_up_rollups
 from metrics.settings import Settings
@@ -54,6 +56,7 @@ class Perch:
     keys: Keys
     exporter: Exporter
     orderer: Orderer
+    retention: Retention
     definitions: Definitions
 
     @property
@@ -102,11 +105,23 @@ def open_perch(settings: Settings) -> Iterator[Perch]:
     """
     workspace = load_workspace(settings.project)
     pa.array([0])  # makes pyarrow look for pandas and load it: now, and not while the first request waits
+    with open_store(settings, workspace) as store:
+        refuse_unfinished(store)
+        yield from _running(settings, store, workspace)
+
+
+@contextlib.contextmanager
+def open_store(settings: Settings, workspace: Workspace) -> Iterator[Store]:
+    """The store alone, brought up to the definitions; closed on the way out.
+
+    Raises:
+        StartError: as `open_perch` does.
+    """
     _make_folder(settings)
     store = Store(settings.store_path, memory=settings.memory)
     try:
         _start(store, workspace, rollups_of(workspace))
-        yield from _running(settings, store, workspace)
+        yield store
     finally:
         store.close()
 
@@ -135,7 +150,8 @@ def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator
     stopping = threading.Event()
     orderer = Orderer(store, writer, stopping)
     definitions = Definitions(workspace, _endpoints(settings, store, workspace))
-    perch = Perch(settings, store, writer, tokens, keys, exporter, orderer, definitions)
+    retention = Retention(store, writer, exporter)
+    perch = Perch(settings, store, writer, tokens, keys, exporter, orderer, retention, definitions)
     writer.start()
     threads = [
         threading.Thread(target=_upkeep, args=(perch, stopping), name="upkeep", daemon=True),
@@ -172,12 +188,27 @@ def _upkeep(perch: Perch, stopping: threading.Event) -> None:
         perch.writer.run(perch.keys.forget_old)
     while not stopping.wait(perch.settings.export_every.total_seconds()):
         _export(perch)
+        _expire(perch, stopping)
         with contextlib.suppress(Busy):
             perch.writer.run(perch.keys.forget_old)
 
 
 def _export(perch: Perch) -> None:
-    try:
+    with _logged("the export failed; what changed stays marked and is exported next time"):
         perch.exporter.export(perch.workspace)
-    except Exception:  # an export that fails (a full disk) is tried again next time and must not stop the server
-        log.exception("the export failed; what changed stays marked and is exported next time")
+
+
+def _expire(perch: Perch, stopping: threading.Event) -> None:
+    with _logged("months that are due were not expired; their rows stay until the next time"):
+        perch.retention.expire(perch.workspace, stopping.is_set)
+
+
+@contextlib.contextmanager
+def _logged(failed: str) -> Iterator[None]:
+    """What fails in the upkeep (a full disk) is tried again next time and must not stop the server."""
+    try:
+        yield
+    except PerchError as error:
+        log.error("%s: %s", failed, error.message)
+    except Exception:
+        log.exception(failed)

@@ -90,6 +90,8 @@ def _in_order(workspace: Workspace, reads: Mapping[str, str]) -> Iterator[Pipe]:
 
 
 def _rollup(pipe: Pipe, workspace: Workspace, source: Source, read: Source, base: str, position: int) -> Rollup:
+    if source.definition.engine.ttl:
+        raise _wrong(pipe, f"{source.name} has an ENGINE_TTL; a rollup loses rows when {read.name} does: put it there")
     compiled = Endpoint(pipe, workspace).stored({read.name: ROWS})
     keys = [name for name in source.definition.engine.sorting_key if name in dict(source.columns)]
     columns = [name for name, _ in compiled.columns]

@@ -22,7 +22,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from metrics.errors import BadRequest, Busy, PerchError, StartError, StoreHeld
+from metrics.errors import BadRequest, Busy, CopyFailed, PerchError, StartError, StoreHeld
 from metrics.limits import BATCH_ROWS, QUERY_MEMORY, Deadline, Limits, Watch, too_hungry, too_slow, whole
 
 Connection = duckdb.DuckDBPyConnection
@@ -59,6 +59,17 @@ MIGRATIONS: tuple[str, ...] = (
                                    slack BIGINT, sql VARCHAR, merged VARCHAR);
     CREATE TABLE internal.rollup_marks (base VARCHAR PRIMARY KEY, seq UBIGINT);
     CREATE TABLE internal.unmerged_days (rollup VARCHAR, day DATE);
+    """,
+    # Months that were exported before are exported once more, for their sums and times.
+    """
+    ALTER TABLE internal.exports ADD COLUMN sha256 VARCHAR;
+    ALTER TABLE internal.exports ADD COLUMN first_time TIMESTAMP;
+    ALTER TABLE internal.exports ADD COLUMN last_time TIMESTAMP;
+    INSERT INTO internal.changed_months SELECT datasource, month, 0 FROM internal.exports;
+    CREATE TABLE internal.expired_months (datasource VARCHAR, month VARCHAR, rows UBIGINT, expired_at TIMESTAMP,
+                                          merged_seq UBIGINT, pending_seq UBIGINT, pending_sha256 VARCHAR,
+                                          PRIMARY KEY (datasource, month));
+    CREATE TABLE internal.restored_months (datasource VARCHAR, month VARCHAR, sha256 VARCHAR);
     """,
 )
 """Step n brings our own tables from version n to n + 1. A step that has been released is never edited."""
@@ -152,17 +163,7 @@ class Store:
     def last_seq(self) -> int:
         """The highest commit number in use, by a row, a change or a mark: one below a mark would hide rows from it."""
         with self._using() as connection:
-            tables = connection.execute(
-                "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
-                "WHERE (schema_name = 'rows' AND column_name = '_seq') "
-                "OR (schema_name = 'internal' AND table_name IN ('export_marks', 'last_change', 'rollup_marks')) "
-                "AND column_name = 'seq'"
-            ).fetchall()
-            parts = [f"SELECT max({column}) AS seq FROM {schema}.{quoted(name)}" for schema, name, column in tables]
-            found = (
-                connection.execute(f"SELECT max(seq) FROM ({' UNION ALL '.join(parts)})").fetchone() if parts else None
-            )
-        return int(found[0] or 0) if found else 0
+            return _last_seq(connection, "current_database()")
 
     def acknowledge(self, seq: int) -> None:
         """Note outside the store that commit `seq` is about to be acknowledged: the next start looks for it."""
@@ -286,6 +287,28 @@ class Store:
             yield own
             own.execute("COMMIT")
 
+    def copy_to(self, path: Path) -> int:
+        """Write all that was committed by now into a new file; returns the last commit in it.
+
+        Writing goes on meanwhile. The file has its name once it is whole and on the disk, and its `.acknowledged` file
+        before that.
+
+        Raises:
+            CopyFailed: it cannot be written; nothing of it is left.
+        """
+        beside = path.with_name(path.name + ".part")
+        try:
+            with self._using() as connection, contextlib.closing(connection.cursor()) as own:
+                seq = _copy_attached(own, self.path.stem, beside)
+            _Acknowledged(path).write(seq)
+            beside.replace(path)
+        except (duckdb.Error, OSError) as error:
+            for left in (beside, log_path(beside), _Acknowledged(path).path):
+                left.unlink(missing_ok=True)
+            self.heal()
+            raise CopyFailed(f"The copy {path} could not be written: {first_line(error)}") from None
+        return seq
+
     def misfits(self, batch: pa.Table, sql: str) -> list[int]:
         """The rows of `batch` for which an expression fails; none where it can be computed for all."""
         with self._using() as connection, _told(), contextlib.closing(connection.cursor()) as cursor:
@@ -361,6 +384,29 @@ def _cursor(connection: Connection) -> Connection:
     for setting in _SETTINGS:
         cursor.execute(setting)
     return cursor
+
+
+def _last_seq(connection: Connection, database: str) -> int:
+    """`database` is SQL that gives its name: a copy may be attached beside the store."""
+    tables = connection.execute(
+        "SELECT database_name, schema_name, table_name, column_name FROM duckdb_columns() "
+        f"WHERE database_name = {database} AND ((schema_name = 'rows' AND column_name = '_seq') "
+        "OR (schema_name = 'internal' AND table_name IN ('export_marks', 'last_change', 'rollup_marks') "
+        "AND column_name = 'seq'))"
+    ).fetchall()
+    parts = [f"SELECT max({column}) AS seq FROM {'.'.join(map(quoted, place))}" for *place, column in tables]
+    found = connection.execute(f"SELECT max(seq) FROM ({' UNION ALL '.join(parts)})").fetchone() if parts else None
+    return int(found[0] or 0) if found else 0
+
+
+def _copy_attached(cursor: Connection, name: str, path: Path) -> int:
+    cursor.execute(f"ATTACH {text(path)} AS copied")
+    try:
+        cursor.execute(f"COPY FROM DATABASE {quoted(name)} TO copied")
+        cursor.execute("CHECKPOINT copied")
+        return _last_seq(cursor, "'copied'")
+    finally:
+        cursor.execute("DETACH copied")
 
 
 def _run(cursor: Connection, query: Query, asks_for_fresh: str, watch: Watch | Deadline) -> QueryResult:
@@ -516,6 +562,11 @@ def log_path(store: Path) -> Path:
 def quoted(name: str) -> str:
     """A name as a DuckDB identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: object) -> str:
+    """A value's text as a DuckDB literal."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def first_line(error: Exception) -> str:

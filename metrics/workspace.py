@@ -18,6 +18,7 @@ from metrics.columns import parse_type
 from metrics.datafiles import Column, DataSource, Pipe, load_folder
 from metrics.dialect import MACROS, compile_expression
 from metrics.errors import BadRequest, DefinitionError, NotFound, StartError
+from metrics.partitions import Lifetime, lifetime, month_column
 from metrics.store import Connection, quoted
 from metrics.validation import QUARANTINE_EXTRA, Validator
 
@@ -63,9 +64,13 @@ class Source:
 
     @cached_property
     def month_column(self) -> str:
-        """The time column whose months the exports are cut by: that of toYYYYMM; "" without such a partition key."""
-        match = re.fullmatch(r"toYYYYMM\(\s*`?(\w+)`?\s*\)", self.definition.engine.partition_key.strip())
-        return match[1] if match else ""
+        """The time column whose months the exports are cut by; "" where they are not."""
+        return month_column(self.definition)
+
+    @cached_property
+    def lifetime(self) -> Lifetime | None:
+        """How long its rows are kept; None for ever."""
+        return lifetime(self.definition)
 
     @property
     def month(self) -> str:
@@ -201,6 +206,11 @@ class Workspace:
             raise BadRequest(f"Data source '{name}' is filled by the pipe {pipe}; change the rows that the pipe reads.")
         return source
 
+    @property
+    def raw(self) -> list[Source]:
+        """The data sources that no materialized pipe fills."""
+        return [source for name, source in self.sources.items() if name not in self.filled_by]
+
     @cached_property
     def filled_by(self) -> Mapping[str, str]:
         """The data sources that a materialized pipe fills, each with the pipe's name."""
@@ -247,13 +257,18 @@ def load_workspace(folder: Path) -> Workspace:
 
 
 def checked_source(definition: DataSource) -> Source:
-    """A data source with its validator; raises DefinitionError for a type, a DEFAULT or a tag that cannot be."""
+    """A data source with its validator.
+
+    Raises:
+        DefinitionError: a type, a DEFAULT, a tag, a partition key or a TTL that cannot be.
+    """
     for column in definition.columns:
         try:
             parse_type(column.type)
         except DefinitionError as error:
             reason = f"column {column.name}: {error.reason}"
             raise DefinitionError(reason, file=definition.path.name, line=column.line) from None
+    lifetime(definition)  # reads the partition key too
     source = Source(definition, Validator(definition))
     _check_unique_key(source)
     for column in definition.columns:
@@ -317,7 +332,7 @@ def _refuse_changes(connection: Connection, source: Source, old: Mapping[str, st
     for name, kind in old.items():
         if name not in new:
             raise StartError(f"{where}: column {name} is {kind} in the store and missing in the file; put it back.")
-        if _plain(new[name]) != _plain(kind):
+        if plain_type(new[name]) != plain_type(kind):
             raise StartError(f"{where}: column {name} is {kind} in the store and {new[name]} in the file; undo that.")
     for column in source.definition.columns:
         if column.name not in old and column.default is None and not parse_type(column.type).nullable:
@@ -326,8 +341,8 @@ def _refuse_changes(connection: Connection, source: Source, old: Mapping[str, st
     _refuse_new_engine(connection, source)
 
 
-def _plain(kind: str) -> str:
-    # LowCardinality is a way of storing, not another type; DuckDB chooses its own.
+def plain_type(kind: str) -> str:
+    """A type without LowCardinality, which is a way of storing, not another type; DuckDB chooses its own."""
     return re.sub(r"LowCardinality\((.*)\)", r"\1", kind).replace(" ", "")
 
 
@@ -354,3 +369,8 @@ def _add_columns(connection: Connection, source: Source, old: Mapping[str, str])
             connection.execute(f"UPDATE rows.{table} SET {name} = {source.default(column)}")
         values = [source.name, column.name, column.type]
         connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", values)
+        connection.execute(  # their files lack the column
+            "INSERT INTO internal.changed_months SELECT datasource, month, last.seq + 1 "
+            "FROM internal.exports, internal.last_change AS last WHERE datasource = ?",
+            [source.name],
+        )

@@ -39,8 +39,8 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "dialect", "columns", "datafiles", "templating", "events", "validation", "limits", "store",
-    "workspace", "idempotency", "rollups", "writer", "ordering", "exports", "mutations", "prometheus", "formats", "pipes",
-    "tokens", "materializing", "instance", "ingest", "api",
+    "partitions", "workspace", "idempotency", "rollups", "writer", "ordering", "exports", "retention", "backup",
+    "mutations", "prometheus", "formats", "pipes", "tokens", "materializing", "instance", "ingest", "api",
 ]  # fmt: skip
 
 

@@ -1,5 +1,4 @@
-"""`/v0/datasources`: what data sources there are, their size, order, rollups and exports; deleting rows; exporting, sorting
-and rolling up now."""
+"""`/v0/datasources`: what data sources there are and the state of each; deleting rows; sorting and exporting now."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
 from metrics.errors import BadRequest
-from metrics.exports import ExportedMonth
+from metrics.exports import ExportedMonth, utc
 from metrics.ordering import Order
 from metrics.workspace import Source
 
@@ -36,12 +35,17 @@ def list_datasources() -> Response:
 @blueprint.get("/v0/datasources/<name>")
 @blueprint.get("/v1/datasources/<name>")
 def describe_datasource(name: str) -> Response:
-    """One data source: columns, engine, size, exported months."""
+    """One data source: columns, engine, size, exported months, how long rows are kept."""
     require("DATASOURCES:READ", name)
     source = perch().workspace.source(name)
     exports = [_month(month) for month in perch().exporter.months(source)]
     order, rollup = perch().orderer.state(source), rollups.state(perch().store, name)
-    states = {"exports": exports, "order": order and _order(order), "rollup": rollup and asdict(rollup)}
+    states = {
+        "exports": exports,
+        "order": order and _order(order),
+        "rollup": rollup and asdict(rollup),
+        "retention": _retention(source),
+    }
     return jsonify(_chosen({**_described(source), **states}))
 
 
@@ -220,6 +224,15 @@ def _order(order: Order) -> dict[str, Any]:
     }
 
 
+def _retention(source: Source) -> dict[str, Any]:
+    """The TTL, null where rows are kept for ever, and the months whose rows are in their exports alone."""
+    expired = [
+        {"month": month.month, "rows": month.rows, "expired_at": month.expired_at.strftime("%Y-%m-%d %H:%M:%S")}
+        for month in perch().exporter.expired(source)
+    ]
+    return {"ttl": source.definition.engine.ttl or None, "expired_months": expired}
+
+
 def _month(month: ExportedMonth) -> dict[str, Any]:
     return {
         "datasource": month.datasource,
@@ -227,5 +240,8 @@ def _month(month: ExportedMonth) -> dict[str, Any]:
         "rows": month.rows,
         "bytes": month.bytes,
         "path": month.path,
+        "sha256": month.sha256,
+        "first": utc(month.first),
+        "last": utc(month.last),
         "exported_at": month.exported_at.strftime("%Y-%m-%d %H:%M:%S"),
     }
