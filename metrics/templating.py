@@ -722,6 +722,8 @@ class _Run:
             return _as_list(value)
         if not isinstance(value, (list, tuple)):
             return value
+        if not parameter.type:  # another node may declare it as a list
+            return ",".join(str(item) for item in value)
         if len(value) != 1:
             raise BadRequest(f"The parameter {parameter.name} is given {len(value)} times; it takes one value.")
         return value[0]

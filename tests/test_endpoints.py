@@ -17,7 +17,7 @@ from metrics.workspace import load_workspace
 from tests.conftest import ROOT, Json, Perch, make_settings, running
 
 WORKSPACE = load_workspace(ROOT / "metrics")
-ENDPOINTS = {name: Endpoint(pipe, WORKSPACE) for name, pipe in WORKSPACE.pipes.items()}
+ENDPOINTS = {name: Endpoint(pipe, WORKSPACE) for name, pipe in WORKSPACE.pipes.items() if pipe.kind == "endpoint"}
 OVER_TIME = ("llm_usage_timeseries", "llm_latency_percentiles", "llm_errors_timeseries")
 FILTERS = ("start_date", "end_date", "model", "provider", "environment", "user", "team", "feature", "timezone")
 
@@ -93,17 +93,32 @@ def test_every_endpoint_takes_the_common_parameters(name: str) -> None:
 
 def test_the_text_of_the_filters_is_the_same_everywhere() -> None:
     """The format has no include, so the text stands in each file; this keeps the copies copies."""
-    lines = {
-        name: [
-            line for line in pipe.text.splitlines() if re.search(r"defined\((model|provider|environment|user)", line)
-        ]
-        for name, pipe in WORKSPACE.pipes.items()
+    texts = [pipe.text for pipe in WORKSPACE.pipes.values()]
+    filters = [
+        found for text in texts for found in re.findall(r"\bAND (\S.*IN \{\{Array\(.*?\)\}\}) \{% end %\}", text)
+    ]
+    plain = {re.sub(r"^(?:ifNull\((?:c\.)?(\w+), ''\)|(\w+)) IN", r"\1\2 IN", found) for found in filters}
+    assert sorted(found.split(" IN")[0] for found in plain) == [
+        "environment", "feature", "model_name", "provider", "team", "user"
+    ]  # fmt: skip
+    declared = {
+        found
+        for text in texts
+        for found in re.findall(r"Array\((?:model|provider|environment|user|team|feature)\b[^}]*", text)
     }
-    assert all(found == lines["llm_totals"] for found in lines.values())
-    failures = [pipe.text.split("NODE failures")[1].split("NODE")[0] for pipe in WORKSPACE.pipes.values()
-                if "NODE failures" in pipe.text]  # fmt: skip
-    assert len(failures) == 2
-    assert failures[0] == failures[1]
+    assert len(declared) == 6
+    assert (
+        len({found for text in texts for found in re.findall(r"DateTime\((?:start_date|end_date), [^}]*?'\)", text)})
+        == 2
+    )
+    assert sum("NODE failures\n" in text for text in texts) == 1
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_a_filter_is_a_list_or_a_repeated_key(small: Perch, name: str) -> None:
+    """Also where some of its nodes only ask whether there is one."""
+    repeated = {item: ["", "p"] for item in FILTERS if ENDPOINTS[name].parameters[item].type == "Array(String)"}
+    assert small.pipe(name, **repeated) == small.pipe(name, **dict.fromkeys(repeated, ",p"))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +242,7 @@ def test_money_is_exact_and_unknown_is_not_zero(small: Perch) -> None:
 
 
 def test_latencies_leave_out_what_cannot_be_and_percentiles_also_failures(small: Perch) -> None:
-    rows = by(small.pipe("llm_performance"), "model_name")
+    rows = by(small.pipe("llm_performance", exact_percentiles=1), "model_name")
     a, b = rows["a"], rows["b"]
     assert (a["avg_latency"], a["p50_latency"], a["p90_latency"]) == (2.0, 2.0, pytest.approx(2.8))
     assert (a["implausible_latencies"], a["unknown_latencies"]) == (1, 1)
@@ -389,9 +404,15 @@ def test_percentiles_are_those_of_the_calls_of_a_bucket(demo: Perch) -> None:
     calls = pd.DataFrame(json.loads(line) for _, body in ndjson(8_000, 3, datetime(2026, 11, 24, tzinfo=UTC))
                          for line in body.splitlines())  # fmt: skip
     good = calls[calls["success"] == 1]
-    rows = demo.pipe("llm_latency_percentiles", granularity="month", dimension="provider")
+    asked = {"granularity": "month", "dimension": "provider"}
+    answers = [
+        (demo.pipe("llm_latency_percentiles", **asked), 0.01),
+        (demo.pipe("llm_latency_percentiles", exact_percentiles=1, **asked), 1e-12),
+    ]
     for (month, provider), group in good.groupby([good["event_time"].str[:7], "provider"]):
-        (row,) = [each for each in rows if (each["bucket_utc"][:7], each["dimension"]) == (month, provider)]
         latencies = group["latency"].dropna().to_numpy(float)
-        for percent in (50, 90, 95, 99):
-            assert row[f"p{percent}_latency"] == pytest.approx(pd.Series(latencies).quantile(percent / 100), rel=1e-12)
+        for rows, tolerance in answers:
+            (row,) = [each for each in rows if (each["bucket_utc"][:7], each["dimension"]) == (month, provider)]
+            for percent in (50, 90, 95, 99):
+                wanted = pd.Series(latencies).quantile(percent / 100)
+                assert row[f"p{percent}_latency"] == pytest.approx(wanted, rel=tolerance)

@@ -38,25 +38,26 @@ def test_a_pipe_is_told_whole(server: Perch) -> None:
     assert told["content"] == PIPE.read_text()
     assert told["description"]
     assert len(told["updated_at"]) == len("2026-01-01 00:00:00.000000")
-    assert [node["name"] for node in told["nodes"]] == ["filtered", "failures", "by_error", "ranked"]
+    assert [node["name"] for node in told["nodes"]] == ["by_error", "ranked"]
 
 
 def test_a_node_tells_what_it_takes_reads_and_gives(server: Perch) -> None:
-    filtered, failures, _, ranked = pipe(server)["nodes"]
-    assert (filtered["dependencies"], failures["dependencies"]) == (["llm_events"], ["filtered"])
-    assert (filtered["node_type"], ranked["node_type"]) == ("standard", "endpoint")
-    assert ranked["sql"].startswith("%")
-    limit = next(item for item in ranked["params"] if item["name"] == "limit")
+    filtered, newest = pipe(server, "llm_recent_events")["nodes"]
+    assert (filtered["dependencies"], newest["dependencies"]) == (["llm_events"], ["filtered"])
+    assert (filtered["node_type"], newest["node_type"]) == ("standard", "endpoint")
+    assert newest["sql"].startswith("%")
+    limit = next(item for item in newest["params"] if item["name"] == "limit")
     assert limit == {
         "name": "limit", "type": "Int32", "default": 100, "required": False,
         "description": "Most rows to answer, 1 to 10000",
     }  # fmt: skip
-    assert {item["name"] for item in ranked["params"]} == {"limit", "page", "page_size"}
+    assert {item["name"] for item in newest["params"]} == {"limit", "only_failed", "page", "page_size"}
     assert {item["name"]: item["type"] for item in filtered["params"]}["model"] == "Array(String)"
-    assert ranked["columns"] == server.get("/v0/pipes/llm_errors.json").json()["meta"]
+    assert newest["columns"] == server.get("/v0/pipes/llm_recent_events.json").json()["meta"]
     assert [column["name"] for column in filtered["columns"]] == [
         column["name"] for column in server.get("/v0/datasources/llm_events").json()["columns"]
     ]
+    assert [node["dependencies"] for node in pipe(server)["nodes"]] == [["failures_by_quarter"], ["by_error"]]
 
 
 @pytest.mark.parametrize(
@@ -76,14 +77,14 @@ def test_attrs_choose_the_fields(
 ) -> None:
     for path in ("/v0/pipes", "/v1/pipes", "/v0/pipes/"):
         listed = server.get(path, **parameters).json()["pipes"]
-        assert len(listed) == len(list(PIPE.parent.glob("*.pipe")))
+        assert len(listed) == len(list((ROOT / "metrics").rglob("*.pipe")))
         for told in (*listed, pipe(server, **parameters)):
             assert set(told) == fields
             assert all(set(node) == node_fields for node in told.get("nodes", []))
 
 
 def test_dependencies_can_be_left_out(server: Perch) -> None:
-    assert [node["dependencies"] for node in pipe(server, dependencies="false")["nodes"]] == [[], [], [], []]
+    assert [node["dependencies"] for node in pipe(server, dependencies="false")["nodes"]] == [[], []]
 
 
 def test_a_token_sees_only_its_pipes(server: Perch) -> None:
@@ -128,10 +129,12 @@ def test_the_example_is_the_address_of_an_endpoint_without_a_token(server: Perch
 
 
 def test_columns_of_a_data_source_bring_what_is_read_with_them(server: Perch) -> None:
-    (told,) = server.get("/v0/datasources", attrs="id,name,description,columns").json()["datasources"]
-    assert set(told) == {
+    listed = server.get("/v0/datasources", attrs="id,name,description,columns").json()["datasources"]
+    assert len(listed) == len(list((ROOT / "metrics").rglob("*.datasource")))
+    assert all(set(told) == {
         "id", "name", "description", "columns", "engine", "indexes", "new_columns_detected", "quarantine_rows"
-    }  # fmt: skip
+    } for told in listed)  # fmt: skip
+    told = next(each for each in listed if each["name"] == "llm_events")
     assert set(told["engine"]) == {"engine", "engine_sorting_key", "engine_partition_key", "engine_primary_key"}
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from metrics.datafiles import load_folder
+from metrics.rollups import ROWS, Rollup
+from metrics.workspace import load_workspace
 from tests.parity import data, pipes
 from tests.parity.engines import Engines, differences
 
 pytestmark = pytest.mark.clickhouse
 
-PROJECT = load_folder(Path(__file__).resolve().parent.parent / "metrics")
+WORKSPACE = load_workspace(Path(__file__).resolve().parent.parent / "metrics")
+SHIPPED = pipes.Shipped(WORKSPACE)
 APPROXIMATE = "-- approximate"
 FILES = sorted((Path(__file__).parent / "parity" / "queries").glob("*.sql"))
 
@@ -85,11 +87,10 @@ def engines() -> Iterator[Engines]:
     both.add("events", data.EVENTS, data.ROWS)
     both.add("prices", data.PRICES, data.PRICE_ROWS)
     both.add("none", data.EVENTS, [])
-    source = PROJECT.datasources["llm_events"]
-    both.add("llm_events", [(column.name, column.type) for column in source.columns], pipes.rows_of(source))
-    columns = pipes.quarantine_columns(source)
-    row = [None] * len(source.columns) + [["cost"], ["value 'x' on column 'cost' is not Decimal"], None, pipes.START]
-    both.add("llm_events_quarantine", columns, [row, row])
+    pipes.fill(both, SHIPPED)
+    row = [None] * len(WORKSPACE.sources["llm_events"].columns)
+    row = [*row, ["cost"], ["value 'x' on column 'cost' is not Decimal"], None, pipes.START]
+    both.insert("llm_events_quarantine", [row, row])
     yield both
     both.close()
 
@@ -120,14 +121,31 @@ def test_bound_values(engines: Engines, query: str, values: dict[str, object]) -
     assert not differences(ours, theirs, ordered="ORDER BY" in query)
 
 
-@pytest.mark.parametrize("name", sorted(PROJECT.pipes))
+@pytest.mark.parametrize("name", [name for name, pipe in WORKSPACE.pipes.items() if pipe.kind != "materialized"])
 def test_shipped_pipes(engines: Engines, name: str) -> None:
-    pipe = PROJECT.pipes[name]
-    columns = frozenset(column.name for column in PROJECT.datasources["llm_events"].columns)
-    for request in pipes.REQUESTS:
-        statement = pipes.Statement(pipe, request, columns)
-        theirs = engines.on_clickhouse(statement.whole, statement.values)
-        ours = engines.on_duckdb(
-            statement.last, statement.values, nodes=statement.nodes, file=pipe.path.name, line=statement.line
+    endpoint = SHIPPED.endpoints[name]
+    is_part = endpoint.pipe.kind == "standard"
+    asked_before: list[dict[str, object]] = []
+    for request in pipes.RAGGED if is_part else pipes.REQUESTS:
+        asked = {each: value for each, value in request.items() if each in endpoint.parameters}
+        if asked in asked_before:
+            continue
+        asked_before.append(asked)
+        statement = endpoint.statement(asked)
+        answers = (
+            engines.answer(statement.compiled, statement.values),
+            engines.on_clickhouse(*SHIPPED.whole(name, asked)),
         )
-        assert not differences(ours, theirs, ordered=True), request
+        if is_part:
+            answers = pipes.without_merging(answers[0]), pipes.without_merging(answers[1])
+        assert not differences(*answers, ordered=not is_part), request
+
+
+@pytest.mark.parametrize("rollup", SHIPPED.rollups, ids=lambda rollup: rollup.name)
+def test_rows_of_a_rollup_merge_as_final_has_them(engines: Engines, rollup: Rollup) -> None:
+    kinds = dict(WORKSPACE.tables[rollup.name])
+    columns = [(name, kinds[name]) for name in rollup.columns]
+    ours = engines.rows(f"SELECT {rollup.listed} FROM ({rollup.merged.replace(ROWS, rollup.name)})", columns)
+    theirs = engines.on_clickhouse(f"SELECT {', '.join(rollup.columns)} FROM {rollup.name} FINAL")
+    assert len(ours.rows) < engines.count(rollup.name)
+    assert not differences(pipes.with_sorted_lists(ours), pipes.with_sorted_lists(theirs))

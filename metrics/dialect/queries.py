@@ -231,7 +231,7 @@ class Queries:
         columns = []
         for (name, left), (_, right) in zip(sides[0].columns, sides[1].columns, strict=True):
             try:
-                columns.append((name, left if left == right else supertype([left, right])))
+                columns.append((name, _joined(left, right)))
             except NoRule as error:
                 raise self.refuse(f"the column {name} of this UNION: {error}", node) from None
         return tuple(columns)
@@ -685,6 +685,17 @@ class Queries:
     def frame_name(self, window: exp.Expr, scope: Scope) -> str:
         """What ClickHouse writes in OVER (...) when it names the column."""
         return Windows(self, scope).name(window)
+
+
+def _joined(left: Type, right: Type) -> Type:
+    """The type of a column of both sides of a UNION.
+
+    A SimpleAggregateFunction of the first side stays one, as ClickHouse takes it and what it is of for equal.
+    """
+    if left == right:
+        return left
+    joined = supertype([left, right])
+    return left if left.name == "SimpleAggregateFunction" and left.inner == joined else joined
 
 
 def _as_columns(output: Output, columns: Sequence[tuple[str, Type]], outermost: bool) -> str:

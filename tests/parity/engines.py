@@ -14,7 +14,7 @@ import duckdb
 import numpy
 from chdb import session
 
-from metrics.dialect import MACROS, compile_query
+from metrics.dialect import MACROS, Compiled, compile_query
 from metrics.dialect.rules import duck_type
 from metrics.dialect.types import Type, elements, parse_type
 
@@ -38,44 +38,64 @@ class Engines:
         self.duck.execute(MACROS)
         self.click = session.Session()
         self.click.query("CREATE DATABASE IF NOT EXISTS parity ENGINE = Atomic")
+        self.click.query("USE parity")
         self.tables: dict[str, Columns] = {}
 
     def close(self) -> None:
         self.duck.close()
         self.click.close()
 
-    def add(self, name: str, columns: Columns, rows: Iterable[Sequence[object]]) -> None:
-        """Create a table in both engines with rows of Python values."""
-        rows = list(rows)
+    def add(
+        self,
+        name: str,
+        columns: Columns,
+        rows: Iterable[Sequence[object]] = (),
+        engine: str = "MergeTree ORDER BY tuple()",
+    ) -> None:
+        """Create a table in both engines with rows of Python values; `engine` is ClickHouse's."""
         self.tables[name] = columns
         declared = ", ".join(f'"{column}" {duck_type(parse_type(type_))}' for column, type_ in columns)
         self.duck.execute(f'CREATE OR REPLACE TABLE main."{name}" ({declared})')
-        if rows:
-            marks = ", ".join("?" * len(columns))
-            self.duck.executemany(f'INSERT INTO main."{name}" VALUES ({marks})', rows)
         declared = ", ".join(f"`{column}` {type_}" for column, type_ in columns)
         self.click.query(f"DROP TABLE IF EXISTS parity.`{name}`")
-        self.click.query(f"CREATE TABLE parity.`{name}` ({declared}) ENGINE = MergeTree ORDER BY tuple()")
+        self.click.query(f"CREATE TABLE parity.`{name}` ({declared}) ENGINE = {engine}")
+        self.insert(name, rows)
+
+    def insert(self, name: str, rows: Iterable[Sequence[object]]) -> None:
+        """Add rows of Python values to a table of both."""
+        rows = list(rows)
         if rows:
+            marks = ", ".join("?" * len(self.tables[name]))
+            self.duck.executemany(f'INSERT INTO main."{name}" VALUES ({marks})', rows)
             lines = "\n".join(json.dumps([_sent(value) for value in row]) for row in rows)
             self.click.query(f"INSERT INTO parity.`{name}` FORMAT JSONCompactEachRow\n{lines}")
 
+    def count(self, name: str) -> int:
+        """How many rows a table has in DuckDB."""
+        row = self.duck.execute(f'SELECT count(*) FROM main."{name}"').fetchone()
+        return int(row[0]) if row else 0
+
     def on_duckdb(self, sql: str, values: Mapping[str, object] | None = None, **options: Any) -> Answer:
         """What the compiled query answers."""
-        compiled = compile_query(sql, self.tables, **options)
-        cursor = self.duck.execute(compiled.sql, dict(values) if values else None)
+        return self.answer(compile_query(sql, self.tables, **options), values)
+
+    def answer(self, compiled: Compiled, values: Mapping[str, object] | None = None) -> Answer:
+        """What DuckDB answers to a compiled query."""
+        sql, _, given = compiled.run(values or {})
+        cursor = self.duck.execute(sql, given or None)
         names = [description[0] for description in cursor.description or []]
         columns = compiled.described(values or {})
         assert names == [name for name, _ in columns]
-        rows = [
-            tuple(_shown(value, type_) for value, (_, type_) in zip(row, columns, strict=True))
-            for row in cursor.fetchall()
-        ]
-        return Answer(tuple(columns), rows)
+        return Answer(tuple(columns), [_row(row, columns) for row in cursor.fetchall()])
+
+    def rows(self, sql: str, columns: Columns) -> Answer:
+        """What DuckDB answers to a query in its own SQL, of which the columns are known."""
+        rows = self.duck.execute(sql).fetchall()
+        return Answer(tuple(columns), [_row(row, columns) for row in rows])
 
     def on_clickhouse(self, sql: str, values: Mapping[str, object] | None = None) -> Answer:
         """What ClickHouse answers to the query as it is written."""
-        self.click.query("USE parity")
+        self.click.query("USE parity")  # takes what a query that failed has left of its answer
         params = {name: _parameter(value) for name, value in (values or {}).items()}
         body = json.loads(
             str(self.click.query(sql, "JSONCompact", params=params) if params else self.click.query(sql, "JSONCompact"))
@@ -101,6 +121,10 @@ def _parameter(value: object) -> str:
         )
         return f"[{','.join(quoted)}]"
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _row(row: Sequence[Any], columns: Columns) -> tuple[Any, ...]:
+    return tuple(_shown(value, type_) for value, (_, type_) in zip(row, columns, strict=True))
 
 
 def _shown(value: Any, type_: str) -> Any:

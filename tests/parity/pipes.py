@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from metrics.datafiles import DataSource, Pipe
+from metrics.datafiles import DataSource
 from metrics.dialect.types import parse_type
+from metrics.materializing import rollups_of
+from metrics.pipes import Endpoint
+from metrics.rollups import Rollup
 from metrics.templating import Template
+from metrics.workspace import Workspace
+from tests.parity.engines import Answer, Engines
 
 START = datetime(2025, 11, 1, 20, 0, 0)
+
+RAGGED: tuple[Mapping[str, object], ...] = (
+    {"start_date": "2025-11-01 21:13:31", "end_date": "2025-11-03 02:41:07", "granularity": "hour"},
+    {"start_date": "2025-11-02 06:03:10", "end_date": "2025-11-02 06:41:59", "dimension": "feature", "feature": ",a,b"},
+    {"start_date": "2025-11-02 05:59:59", "exact_percentiles": "1", "timezone": "Asia/Kolkata", "granularity": "hour"},
+    {"end_date": "2025-11-03 03:07:00", "timezone": "Asia/Kolkata", "dimension": "model", "environment": ""},
+    {"end_date": "2025-11-02 20:44:50", "dimension": "provider", "granularity": "hour"},
+    {"start_date": "2025-11-02 00:00:00", "end_date": "2025-11-03 00:00:00", "team": "b,c", "dimension": "team"},
+    {"start_date": "2025-11-02 09:00:01", "end_date": "2025-11-03 12:00:00", "user": "b", "exact_percentiles": "1"},
+    {"start_date": "2025-11-03 00:00:00", "end_date": "2025-11-02 00:00:00"},
+)
+"""Ranges whose ends are no ends of rows of rollups, or are, or which have one end, or none in between."""
 
 REQUESTS: tuple[Mapping[str, object], ...] = (
     {},
@@ -25,13 +44,15 @@ REQUESTS: tuple[Mapping[str, object], ...] = (
     {"start_date": "2030-01-01 00:00:00", "end_date": "2030-02-01 00:00:00"},
     {"start_date": "2031-01-01 00:00:00"},
     {"user": "", "team": "a", "feature": "b"},
+    *RAGGED,
 )
 
 
 def rows_of(source: DataSource, count: int = 200) -> list[list[object]]:
     """Rows that fit the columns of `llm_events`: unknown values, ties, implausible latencies, autumn's hour."""
     chance = random.Random(5)
-    return [[_value(column.name, column.type, n, chance) for column in source.columns] for n in range(count)]
+    rows = [[_value(column.name, column.type, n, chance) for column in source.columns] for n in range(count)]
+    return [*rows, *([row[0] + timedelta(seconds=50), *row[1:]] for row in rows[::3])]
 
 
 def _value(name: str, type_: str, n: int, chance: random.Random) -> object:
@@ -60,31 +81,85 @@ def _value(name: str, type_: str, n: int, chance: random.Random) -> object:
     return chance.choice(["a", "b", "c", ""])
 
 
-def quarantine_columns(source: DataSource) -> list[tuple[str, str]]:
-    """The columns of the data source's quarantine table."""
-    raw = [(column.name, "Nullable(String)") for column in source.columns]
-    return [
-        *raw,
-        ("c__error_column", "Array(String)"),
-        ("c__error", "Array(String)"),
-        ("c__import_id", "Nullable(String)"),
-        ("insertion_date", "DateTime"),
-    ]
+def fill(engines: Engines, shipped: Shipped, portions: int = 3) -> None:
+    """Create the shipped tables, and insert rows by portions, of which the materialized pipes fill the rollups.
+
+    In ClickHouse the tables have the engine of their file, and the pipes are materialized views.
+    """
+    workspace = shipped.workspace
+    for source in workspace.sources.values():
+        engines.add(source.name, source.columns, engine=_engine(source.definition))
+        engines.add(source.quarantine, source.quarantine_columns)
+    for name, pipe in workspace.pipes.items():
+        if pipe.kind == "materialized":
+            sql, _ = shipped.whole(name, {})
+            engines.click.query(f"CREATE MATERIALIZED VIEW {name} TO {pipe.options['DATASOURCE']} AS {sql}")
+    rows = rows_of(workspace.sources["llm_events"].definition)
+    for portion in range(portions):
+        _insert(engines, shipped.rollups, rows[portion::portions])
 
 
-class Statement:
-    """A pipe rendered for a request: the nodes, the last one's SQL, the values, and all of it as one text."""
+def _engine(definition: DataSource) -> str:
+    engine = definition.engine
+    return f"{engine.name} PARTITION BY {engine.partition_key} ORDER BY ({', '.join(engine.sorting_key)})"
 
-    def __init__(self, pipe: Pipe, request: Mapping[str, object], columns: frozenset[str]) -> None:
-        templates = [Template(node, pipe.path.name) for node in pipe.nodes]
-        known = {parameter.name for template in templates for parameter in template.parameters}
-        asked = {name: value for name, value in request.items() if name in known}
-        rendered = [template.render(asked, columns, prefix=f"n{at}_") for at, template in enumerate(templates)]
-        self.values = {name: value for each in rendered for name, value in each.values.items()}
-        self.nodes = {
-            node.name: (each.sql, node.line) for node, each in zip(pipe.nodes[:-1], rendered[:-1], strict=True)
+
+def _insert(engines: Engines, rollups: Sequence[Rollup], rows: Sequence[Sequence[object]]) -> None:
+    before = {name: engines.count(name) for name in ("llm_events", *(rollup.name for rollup in rollups))}
+    engines.insert("llm_events", rows)
+    for rollup in rollups:
+        made = rollup.over(f"(SELECT * FROM {rollup.reads} WHERE rowid >= {before[rollup.reads]})")
+        engines.duck.execute(f"INSERT INTO {rollup.name} ({rollup.listed}) SELECT {rollup.listed} FROM ({made})")
+
+
+class Shipped:
+    """The pipes of a project, each as one text: those that it reads are WITHs, and their nodes are within."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.endpoints = {name: Endpoint(pipe, workspace) for name, pipe in workspace.pipes.items()}
+        self.rollups = rollups_of(workspace)
+        self._columns = frozenset(name for columns in workspace.tables.values() for name, _ in columns)
+        self._templates = {
+            name: {node.name: Template(node, pipe.path.name) for node in pipe.nodes}
+            for name, pipe in workspace.pipes.items()
         }
-        self.last = rendered[-1].sql
-        self.line = pipe.nodes[-1].line
-        before = ", ".join(f"{name} AS ({sql})" for name, (sql, _) in self.nodes.items())
-        self.whole = f"WITH {before} {self.last}" if before else self.last
+
+    def whole(self, name: str, request: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+        """The text of a pipe for a request, and the values of its query parameters."""
+        values: dict[str, object] = {}
+        reads = self.endpoints[name].reads
+        ordered = sorted(reads, key=lambda part: len(self.endpoints[part].reads))  # one that reads another reads more
+        parts = [f"{part} AS ({self._text(part, request, values)})" for part in ordered]
+        return self._text(name, request, values, parts), values
+
+    def _text(
+        self, pipe: str, request: Mapping[str, object], values: dict[str, object], parts: Sequence[str] = ()
+    ) -> str:
+        written = []
+        for name, template in self._templates[pipe].items():
+            rendered = template.render(request, self._columns, prefix=f"{pipe}_{name}_")
+            values.update(rendered.values)
+            written.append((name, rendered.sql))
+        *nodes, (_, last) = written
+        listed = ", ".join([*parts, *(f"{name} AS ({sql})" for name, sql in nodes)])
+        return f"WITH {listed} {last}" if listed else last
+
+
+def without_merging(answer: Answer) -> Answer:
+    """The answer with the types of columns without what they are merged by.
+
+    Of the sides of a UNION that differ in this alone ClickHouse tells the one or the other, from one run to the next.
+    """
+    types = ((name, re.sub(r"^SimpleAggregateFunction\(\w+, (.*)\)$", r"\1", type_)) for name, type_ in answer.columns)
+    return replace(answer, columns=tuple(types))
+
+
+def with_sorted_lists(answer: Answer) -> Answer:
+    """The answer with the arrays in it sorted, which are merged in any order."""
+    lists = [type_.startswith("SimpleAggregateFunction(groupArrayArray") for _, type_ in answer.columns]
+    rows = [
+        tuple(sorted(value) if is_list else value for value, is_list in zip(row, lists, strict=True))
+        for row in answer.rows
+    ]
+    return replace(answer, rows=rows)

@@ -403,4 +403,11 @@ SELECT min(stream), any(stream), argMax(stream, delta), anyLast(stream), groupAr
     countIf(stream), topK(1)(stream), min(NOT stream) FROM events;
 
 SELECT sumMap(m), minMap(m), avgMap(m), countMap(m), uniqMap(m), groupArrayMap(m), sumMapIf(m, m['a'] = 5) FROM (SELECT arrayJoin([map('a',
-    1, 'b', 2), map('a', 5), map('c', -1)]) AS m)
+    1, 'b', 2), map('a', 5), map('c', -1)]) AS m);
+
+SELECT model, sumSimpleState(big) AS s, maxSimpleState(user) AS m FROM events GROUP BY model
+UNION ALL SELECT model, big AS s, user AS m FROM events;
+
+SELECT model, big AS s FROM events UNION ALL SELECT model, sumSimpleState(big) AS s FROM events GROUP BY model;
+
+SELECT sumSimpleState(prompt_tokens) AS s FROM events UNION ALL SELECT prompt_tokens AS s FROM events;
