@@ -126,11 +126,16 @@ def test_an_appending_token_may_append_and_not_replace(perch: Perch) -> None:
         assert answer.status_code == status
 
 
+def shipped(perch: Perch) -> list[str]:
+    """The names of the data sources of the project."""
+    return sorted(path.stem for path in perch.settings.project.rglob("*.datasource"))
+
+
 def test_a_data_source_is_described_as_clients_read_it(perch: Perch) -> None:
     perch.post_events("llm_events", LINE)
     listed = perch.get("/v0/datasources").json()["datasources"]
     one = perch.get("/v0/datasources/llm_events").json()
-    assert [item["name"] for item in listed] == ["llm_events"]
+    assert [item["name"] for item in listed] == shipped(perch)
     assert one["statistics"]["row_count"] == 1
     assert len(one["created_at"]) == len(one["updated_at"]) == len("2026-01-01 00:00:00.000000")
     keys = {"name", "type", "codec", "default_value", "jsonpath", "nullable", "normalized_name"}
@@ -143,7 +148,7 @@ def test_a_data_source_is_described_as_clients_read_it(perch: Perch) -> None:
 
 def test_attrs_choose_fields_and_the_file_is_plain_text(perch: Perch) -> None:
     assert perch.get("/v0/datasources", attrs="id,name").json() == {
-        "datasources": [{"id": "llm_events", "name": "llm_events"}]
+        "datasources": [{"id": name, "name": name} for name in shipped(perch)]
     }
     answer = perch.get("/v0/datasources/llm_events.datasource", include_all_shared_with="false")
     assert answer.headers["Content-Type"] == "text/plain"
