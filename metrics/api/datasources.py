@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from metrics import events, ingest, mutations
+from metrics import events, ingest, mutations, rollups
 from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
@@ -136,6 +137,15 @@ def export() -> Response:
     """Export the changed months of every data source now; answers with those it wrote."""
     require_admin()
     return jsonify(exports=[_month(month) for month in perch().exporter.export(perch().workspace)])
+
+
+@blueprint.post("/v0/rollups")
+def roll_up() -> Response:
+    """Bring the rollups up to the rows now and merge theirs; answers with the rows it summed up, and those it read."""
+    require_admin()
+    store, before = perch().store, datetime.now(UTC).replace(tzinfo=None)
+    rows = sum(iter(lambda: rollups.roll_up(store), 0))
+    return jsonify(rows=rows, merged=sum(iter(lambda: rollups.merge(store, before), 0)))
 
 
 def _described(source: Source) -> dict[str, Any]:
