@@ -109,10 +109,28 @@ def _rollup(pipe: Pipe, workspace: Workspace, source: Source, read: Source, base
 
 
 def _slack(pipe: Pipe, keys: list[str], time: str) -> int | None:
+    """Seconds that rows of one group are apart at most by `time`; None unless the SQL shows it beyond doubt.
+
+    A key counts if all that is called so is such a start; and, if it is another than `time`, nothing else is called
+    `time`, or a pipe could have made a month of it, node by node.
+    """
     text = " ".join(node.sql for node in pipe.nodes)
-    calls = re.findall(rf"(\w+)\(\s*(?:\w+\.)?`?{re.escape(time)}`?[^()]*\)\s+AS\s+`?(\w+)", text) if time else []
-    found = [_SLACK[function] for function, alias in calls if alias in keys and function in _SLACK]
+    column = rf"(?:\w+\.)?`?{re.escape(time)}`?"
+    starts = re.findall(rf"(\w+)\(\s*{column}\s*(?:,[^()]*)?\)\s+AS\s+`?(\w+)", text, re.IGNORECASE) if time else []
+    unchanged = len(re.findall(rf"\b{column}\s+AS\s+`?{re.escape(time)}\b", text, re.IGNORECASE))
+    found = []
+    for key in keys:
+        slacks = [_SLACK.get(function) for function, alias in starts if alias == key]
+        known = [slack for slack in slacks if slack is not None]
+        same_time = key == time or _named(time, text) == unchanged
+        if known and len(known) == _named(key, text) and same_time:
+            found.append(max(known))
     return min(found, default=None)
+
+
+def _named(name: str, text: str) -> int:
+    """How often something gets this name."""
+    return len(re.findall(rf"(?:\bAS\s|\))\s*`?{re.escape(name)}\b", text, re.IGNORECASE))
 
 
 def _merged(source: Source, keys: list[str], columns: list[str]) -> str:

@@ -6,13 +6,13 @@ store can be in between two roll-ups is asked random questions. Another and long
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ import pytest
 import requests
 
 from tests.conftest import Json, Perch, make_settings, running
-from tests.serving import Served, start
+from tests.serving import start
 
 SEED = int(os.environ.get("ANSWERS_SEED", "1"))
 QUESTIONS = int(os.environ.get("ANSWERS_QUESTIONS", "1"))
@@ -702,18 +702,305 @@ def test_answers_after_rows_are_removed(tmp_path: Path, rng: random.Random) -> N
         life.check("all deleted, new rows")
 
 
-def test_answers_after_a_deletion_by_chance(perch: Perch, rng: random.Random) -> None:
+def test_a_deletion_by_chance_takes_the_same_rows_from_rollups(perch: Perch, rng: random.Random) -> None:
     life = Life(perch, rng)
     life.post(draw_events(rng, 200))
     life.roll_up()
-    answer = perch.request(
-        "POST", "/v0/datasources/llm_events/delete", data={"delete_condition": "rand() % 2 = 0"}
-    )
-    if answer.status_code == 400:
-        return
-    left = int(perch.sql("SELECT count() AS n FROM llm_events")[0]["n"])
-    assert perch.pipe("llm_totals")[0]["requests"] == left
-    for begin, end in [("2025-03-01 00:00:00", "2025-04-02 00:00:00"), ("2025-10-01 00:00:00", "2025-12-01 00:00:00")]:
-        found = perch.sql(f"SELECT count() AS n FROM llm_events WHERE event_time >= '{begin}' AND event_time < '{end}'")
-        rolled = perch.pipe("llm_totals", start_date=begin, end_date=end)[0]["requests"]
-        assert rolled == int(found[0]["n"])
+    data = {"delete_condition": "rand() % 2 = 0"}
+    gone = perch.request("POST", "/v0/datasources/llm_events/delete", data=data).json()["rows_deleted"]
+    assert 0 < gone < len(life.events)
+    assert perch.pipe("llm_totals")[0]["requests"] == len(life.events) - gone
+    left = perch.sql("SELECT model_name, sum(total_tokens) AS n FROM llm_events GROUP BY model_name")
+    rolled = {row["model_name"]: row["total_tokens"] for row in perch.pipe("llm_usage_by_model")}
+    assert rolled == {row["model_name"]: int(row["n"]) for row in left}
+
+
+# --- kill -9 -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Load:
+    """Bodies with keys that are sent, and deletions, until the server is gone; what has no answer comes again."""
+
+    life: Life
+    number: int = 0
+    unanswered: tuple[str, list[Json]] | None = None
+
+    def send(self) -> None:
+        """One more body; with the same key if its answer has not come."""
+        if self.unanswered is None:
+            self.number += 1
+            user = f"gone-{self.number}" if self.number % 3 == 0 else "stays"
+            self.unanswered = f"key-{self.number}", draw_events(self.life.rng, 40, session=user)
+        key, events = self.unanswered
+        body = "\n".join(json.dumps(event) for event in events)
+        head = {"Idempotency-Key": key}
+        answer = self.life.perch.request("POST", "/v0/events?name=llm_events&wait=true", data=body, headers=head)
+        assert answer.json()["successful_rows"] == len(events)
+        self.life.events += events
+        self.unanswered = None
+
+    def delete(self) -> None:
+        """What some of the bodies brought; sent again it deletes nothing more."""
+        data = {"delete_condition": "startsWith(session, 'gone')"}
+        answer = self.life.perch.request("POST", "/v0/datasources/llm_events/delete", data=data)
+        assert answer.status_code == 200, answer.text
+        self.life.events = [event for event in self.life.events if event["session"] == "stays"]
+
+    def until_gone(self) -> None:
+        with contextlib.suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            while True:
+                self.send()
+                if self.number % 7 == 0:
+                    self.delete()
+
+
+def roll_up_until_gone(perch: Perch) -> None:
+    with requests.Session() as session, contextlib.suppress(requests.RequestException):
+        other = Perch(perch.url, perch.settings, session=session)
+        while True:
+            assert other.request("POST", "/v0/rollups").status_code == 200
+
+
+def test_answers_after_kill_9(tmp_path: Path, rng: random.Random) -> None:
+    settings = make_settings(tmp_path)
+    served = start(settings)
+    life = Life(served.perch, rng)
+    load = Load(life)
+    try:
+        for _ in range(2):
+            rolling = threading.Thread(target=roll_up_until_gone, args=(served.perch,))
+            rolling.start()
+            killing = threading.Timer(rng.uniform(0.3, 1.5), served.process.kill)
+            killing.start()
+            load.until_gone()
+            rolling.join()
+            served.wait()
+            served = start(settings)
+            life.perch = served.perch
+            load.send()  # again, or one more
+            load.delete()
+            assert life.events
+            life.check("killed")
+            life.roll_up()
+            life.check("killed, and rolled up")
+        assert "Traceback" not in served.log.read_text()
+    finally:
+        served.kill()
+
+
+# --- materialized pipes of a user's own --------------------------------------------------------------------------
+
+CALLS = """\
+SCHEMA >
+    `at` DateTime `json:$.at`,
+    `model` LowCardinality(String) `json:$.model`,
+    `user` Nullable(String) `json:$.user`,
+    `tokens` UInt32 `json:$.tokens`,
+    `seconds` Nullable(Float64) `json:$.seconds`
+
+ENGINE MergeTree
+ENGINE_SORTING_KEY "at, model"
+"""
+HOURLY = """\
+SCHEMA >
+    `hour` DateTime,
+    `model` String,
+    `calls` AggregateFunction(count),
+    `users` AggregateFunction(uniq, Nullable(String)),
+    `mean` AggregateFunction(avg, Nullable(Float64)),
+    `spread` AggregateFunction(quantiles(0.5, 0.9), Nullable(Float64)),
+    `last` AggregateFunction(argMax, UInt32, Tuple(DateTime, UInt32))
+
+ENGINE AggregatingMergeTree
+ENGINE_SORTING_KEY "hour, model"
+"""
+FILL_HOURLY = """\
+NODE made
+SQL >
+    SELECT toStartOfHour(at) AS hour, model, countState() AS calls, uniqState(user) AS users, avgState(seconds) AS mean,
+        quantilesState(0.5, 0.9)(seconds) AS spread, argMaxState(tokens, tuple(at, tokens)) AS last
+    FROM calls GROUP BY hour, model
+TYPE materialized
+DATASOURCE hourly
+"""
+DAILY = """\
+SCHEMA >
+    `day` Date,
+    `model` String,
+    `calls` UInt64,
+    `tokens` UInt64
+
+ENGINE SummingMergeTree
+ENGINE_SORTING_KEY "day, model"
+"""
+FILL_DAILY = """\
+NODE long
+SQL >
+    SELECT * FROM calls WHERE tokens >= 10
+NODE made
+SQL >
+    SELECT toDate(at, 'Asia/Kolkata') AS day, model, count() AS calls, sum(tokens) AS tokens FROM long GROUP BY day, model
+TYPE materialized
+DATASOURCE daily
+"""
+MONTHLY = """\
+SCHEMA >
+    `month` Date,
+    `calls` AggregateFunction(count),
+    `users` AggregateFunction(uniq, Nullable(String))
+
+ENGINE AggregatingMergeTree
+ENGINE_SORTING_KEY "month"
+"""
+FILL_MONTHLY = """\
+NODE made
+SQL >
+    SELECT toStartOfMonth(h.hour) AS month, countMergeState(h.calls) AS calls, uniqMergeState(h.users) AS users
+    FROM hourly AS h GROUP BY month
+TYPE materialized
+DATASOURCE monthly
+"""
+LARGE = """\
+SCHEMA >
+    `at` DateTime,
+    `month` Date,
+    `tokens` UInt32
+
+ENGINE MergeTree
+ENGINE_SORTING_KEY "month"
+"""
+FILL_LARGE = """\
+NODE started
+SQL >
+    SELECT toStartOfDay(at) AS month, tokens FROM calls WHERE tokens > 900
+NODE made
+SQL >
+    SELECT toDateTime(s.month) AS at, toStartOfMonth(s.month) AS month, tokens FROM started AS s
+TYPE materialized
+DATASOURCE large
+"""
+PROJECT = {
+    "calls.datasource": CALLS,
+    "hourly.datasource": HOURLY, "fill_hourly.pipe": FILL_HOURLY,
+    "daily.datasource": DAILY, "fill_daily.pipe": FILL_DAILY,
+    "monthly.datasource": MONTHLY, "fill_monthly.pipe": FILL_MONTHLY,
+    "large.datasource": LARGE, "fill_large.pipe": FILL_LARGE,
+}  # fmt: skip
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def draw_calls(rng: random.Random, count: int) -> list[Json]:
+    return [
+        {
+            "at": str(draw_time(rng)), "model": rng.choice(["a", "b"]), "user": rng.choice([None, "", "ann", "bob", "cy"]),
+            "tokens": rng.choice([0, 9, 10, rng.randrange(1000)]), "seconds": rng.choice([None, rng.uniform(0, 9)]),
+        }
+        for _ in range(count)
+    ]  # fmt: skip
+
+
+def expected_hourly(calls: list[Json]) -> list[Json]:
+    rows = []
+    for (hour, model), some in sorted(_by(calls, lambda call: (call["at"][:13], call["model"])).items()):
+        seconds = [call["seconds"] for call in some if call["seconds"] is not None]
+        rows.append({
+            "hour": f"{hour}:00:00", "model": model, "calls": len(some),
+            "users": len({call["user"] for call in some if call["user"] is not None}),
+            "mean": math.fsum(seconds) / len(seconds) if seconds else None,
+            "median": percentile(seconds, 0.5),
+            "last": max((call["at"], call["tokens"]) for call in some)[1],
+        })  # fmt: skip
+    return rows
+
+
+def expected_daily(calls: list[Json], least: int = 10) -> list[Json]:
+    def key(call: Json) -> tuple[str, str]:
+        return str((datetime.fromisoformat(call["at"]) + timedelta(hours=5.5)).date()), call["model"]
+
+    groups = _by([call for call in calls if call["tokens"] >= least], key)
+    return [
+        {"day": day, "model": model, "calls": len(some), "tokens": sum(call["tokens"] for call in some)}
+        for (day, model), some in sorted(groups.items())
+    ]
+
+
+def expected_monthly(calls: list[Json]) -> list[Json]:
+    groups = _by(calls, lambda call: call["at"][:7])
+    return [
+        {"month": f"{month}-01", "calls": len(some), "users": len({call["user"] for call in some} - {None})}
+        for month, some in sorted(groups.items())
+    ]
+
+
+def expected_large(calls: list[Json]) -> list[Json]:
+    some = [call for call in calls if call["tokens"] > 900]
+    rows = [{"at": f"{call['at'][:10]} 00:00:00", "month": f"{call['at'][:7]}-01", "tokens": call["tokens"]} for call in some]
+    return sorted(rows, key=lambda row: (row["at"], row["tokens"]))
+
+
+def _by(calls: list[Json], key: Callable[[Json], Any]) -> dict[Any, list[Json]]:
+    groups: dict[Any, list[Json]] = {}
+    for call in calls:
+        groups.setdefault(key(call), []).append(call)
+    return groups
+
+
+def check_project(perch: Perch, calls: list[Json], state: str, least: int = 10) -> None:
+    read = {
+        "SELECT hour, model, countMerge(calls) AS calls, uniqMerge(users) AS users, avgMerge(mean) AS mean, "
+        "quantilesMerge(0.5, 0.9)(spread)[1] AS median, argMaxMerge(last) AS last FROM hourly GROUP BY hour, model "
+        "ORDER BY hour, model": expected_hourly(calls),
+        "SELECT day, model, sum(d.calls) AS calls, sum(d.tokens) AS tokens FROM daily AS d GROUP BY day, model "
+        "ORDER BY day, model": expected_daily(calls, least),
+        "SELECT month, countMerge(m.calls) AS calls, uniqMerge(m.users) AS users FROM monthly AS m GROUP BY month "
+        "ORDER BY month": expected_monthly(calls),
+        "SELECT at, month, tokens FROM large ORDER BY at, tokens": expected_large(calls),
+    }  # fmt: skip
+    for sql, expected in read.items():
+        wrong = differences(perch.sql(sql), expected)
+        assert not wrong, f"{state}: {sql}: {wrong[:5]}"
+
+
+def test_materialized_pipes_of_a_users_own(tmp_path: Path, rng: random.Random) -> None:
+    project = write(tmp_path / "project", PROJECT)
+    settings = make_settings(tmp_path, project=project)
+    calls: list[Json] = []
+    with running(settings) as perch:
+        for state in ("first", "second", "third"):
+            calls += (some := draw_calls(rng, 150))
+            assert perch.post_events("calls", some).json()["successful_rows"] == len(some)
+            check_project(perch, calls, f"{state} rows, not rolled up")
+            perch.request("POST", "/v0/rollups")
+            check_project(perch, calls, f"{state} rows, rolled up")
+        for condition, gone in DELETIONS:
+            answer = perch.request("POST", "/v0/datasources/calls/delete", data={"delete_condition": condition})
+            left = [call for call in calls if not gone(call)]
+            assert answer.json()["rows_deleted"] == len(calls) - len(left) > 0, answer.text
+            calls = left
+            check_project(perch, calls, f"deleted where {condition}")
+            calls += (some := draw_calls(rng, 20))
+            perch.post_events("calls", some)
+            perch.request("POST", "/v0/rollups")
+            check_project(perch, calls, f"deleted where {condition}, and rolled up")
+
+    write(project, {"fill_daily.pipe": FILL_DAILY.replace("tokens >= 10", "tokens >= 500")})
+    with running(settings) as perch:
+        check_project(perch, calls, "a changed pipe", least=500)
+        perch.request("POST", "/v0/rollups")
+        check_project(perch, calls, "a changed pipe, rolled up", least=500)
+
+
+DELETIONS: list[tuple[str, Callable[[Json], bool]]] = [
+    ("model = 'a' AND at < '2025-03-30 12:00:00'", lambda call: call["model"] == "a" and call["at"] < "2025-03-30 12"),
+    ("tokens > 950", lambda call: call["tokens"] > 950),
+    ("at >= '2025-11-02 09:00:00' AND at < '2025-11-02 12:30:00'",
+     lambda call: "2025-11-02 09:00:00" <= call["at"] < "2025-11-02 12:30:00"),
+    ("user IS NULL", lambda call: call["user"] is None),
+]  # fmt: skip
