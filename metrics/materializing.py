@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from metrics.datafiles import Pipe
-from metrics.dialect import compile_query
+from metrics.datafiles import Column, Pipe
+from metrics.dialect import compile_query, storage_type
 from metrics.errors import DefinitionError
 from metrics.pipes import Endpoint
 from metrics.rollups import ROWS, Rollup
@@ -60,6 +60,7 @@ def _materialized(workspace: Workspace) -> list[Pipe]:
     filled: dict[str, Pipe] = {}
     for pipe in workspace.pipes.values():
         if pipe.kind == "materialized":
+            Endpoint(pipe, workspace).check()
             other = filled.setdefault(pipe.options["DATASOURCE"], pipe)
             if other is not pipe:
                 raise _wrong(pipe, f"{other.name} fills {pipe.options['DATASOURCE']} already; give each a data source")
@@ -92,7 +93,10 @@ def _in_order(workspace: Workspace, reads: Mapping[str, str]) -> Iterator[Pipe]:
 def _rollup(pipe: Pipe, workspace: Workspace, source: Source, read: Source, base: str, position: int) -> Rollup:
     compiled = Endpoint(pipe, workspace).stored({read.name: ROWS})
     keys = [name for name in source.definition.engine.sorting_key if name in dict(source.columns)]
-    columns = [name for name, _ in compiled.columns]
+    given = [name for name, _ in compiled.columns]
+    missing = [column for column in source.definition.columns if column.name not in given]
+    others = [f"{_value(source, column)} AS {_name(column.name)}" for column in missing]
+    columns = [*given, *(column.name for column in missing)]
     return Rollup(
         name=source.name,
         position=position,
@@ -103,9 +107,14 @@ def _rollup(pipe: Pipe, workspace: Workspace, source: Source, read: Source, base
         time_column=source.time_column,
         read_time=read.time_column,
         slack=_slack(pipe, keys, read.time_column),
-        sql=compiled.sql,
+        sql=f"SELECT {', '.join(['*', *others])} FROM ({compiled.sql})" if others else compiled.sql,
         merged=_merged(source, keys, columns),
     )
+
+
+def _value(source: Source, column: Column) -> str:
+    """What stands in a column that the pipe does not give."""
+    return f"CAST(NULL AS {storage_type(column.type)})" if column.default is None else source.default(column)
 
 
 def _slack(pipe: Pipe, keys: list[str], time: str) -> int | None:

@@ -23,6 +23,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
+from metrics.errors import DefinitionError, StartError
+
 from tests.conftest import Json, Perch, make_settings, running
 from tests.serving import start
 
@@ -47,7 +49,29 @@ ANCHORS = [
         "2025-12-31 23:59:59", "2026-01-01 00:00:00", "2025-11-02 12:15:00", "2025-11-02 12:45:00",
     )
 ]  # fmt: skip
-STEPS_ASIDE = [0, 0, 0, 1, -1, 59, 60, 899, 900, 901, -899, -900, -901, 1799, 1800, 3599, 3600, -3600, 7200, 86400, -86400]
+STEPS_ASIDE = [
+    0,
+    0,
+    0,
+    1,
+    -1,
+    59,
+    60,
+    899,
+    900,
+    901,
+    -899,
+    -900,
+    -901,
+    1799,
+    1800,
+    3599,
+    3600,
+    -3600,
+    7200,
+    86400,
+    -86400,
+]
 
 FAILURES: list[tuple[Json, str]] = [
     ({"error_message": "Rate limit reached for 30 requests", "error_class": "RateLimit"}, "Rate limit reached for # requests"),
@@ -100,7 +124,9 @@ def draw_event(rng: random.Random, **given: Any) -> Json:
 def draw_seconds(rng: random.Random) -> float | None:
     """A latency: unknown, none at all, at the border of a bucket or of what is plausible, or any."""
     some = math.exp(rng.gauss(0, 2))
-    return rng.choice([None, 0, 0.0000005, 0.5, 1, 2.0, 64, 3600, 3600.5, -1, 2 ** (3 / 35), some, some, some, some, some])
+    return rng.choice(
+        [None, 0, 0.0000005, 0.5, 1, 2.0, 64, 3600, 3600.5, -1, 2 ** (3 / 35), some, some, some, some, some]
+    )
 
 
 def draw_events(rng: random.Random, count: int, **given: Any) -> list[Json]:
@@ -151,7 +177,11 @@ class Call:
         if what == "ttft":
             return ttft
         writing = None if latency is None else latency - (ttft or 0)
-        return self.sent["completion_tokens"] / writing if writing and writing > 0 and self.sent["completion_tokens"] else None
+        return (
+            self.sent["completion_tokens"] / writing
+            if writing and writing > 0 and self.sent["completion_tokens"]
+            else None
+        )
 
     @property
     def error(self) -> str:
@@ -384,7 +414,9 @@ def totals(asked: Question, calls: list[Call]) -> list[Json]:
         "requests failed_requests total_prompt_tokens total_completion_tokens total_tokens total_cost success_rate "
         "avg_latency"
     )
-    past = chosen(usage(earlier), names) | percentiles(earlier, asked.exactly, "p50_latency", "p95_latency", "p99_latency")
+    past = chosen(usage(earlier), names) | percentiles(
+        earlier, asked.exactly, "p50_latency", "p95_latency", "p99_latency"
+    )
     return [
         {
             **usage(some),
@@ -619,7 +651,9 @@ def test_answers_while_rows_come(tmp_path: Path, rng: random.Random) -> None:
         life.roll_up()
         life.check("rolled up")
         life.post(draw_events(rng, 60))
-        life.post([draw_event(rng, event_time="2024-02-29 12:00:00"), draw_event(rng, event_time="2105-05-05 05:05:05")])
+        life.post(
+            [draw_event(rng, event_time="2024-02-29 12:00:00"), draw_event(rng, event_time="2105-05-05 05:05:05")]
+        )
         life.check("late rows, not rolled up")
         life.roll_up()
         life.check("late rows, rolled up")
@@ -941,7 +975,10 @@ def expected_monthly(calls: list[Json]) -> list[Json]:
 
 def expected_large(calls: list[Json]) -> list[Json]:
     some = [call for call in calls if call["tokens"] > 900]
-    rows = [{"at": f"{call['at'][:10]} 00:00:00", "month": f"{call['at'][:7]}-01", "tokens": call["tokens"]} for call in some]
+    rows = [
+        {"at": f"{call['at'][:10]} 00:00:00", "month": f"{call['at'][:7]}-01", "tokens": call["tokens"]}
+        for call in some
+    ]
     return sorted(rows, key=lambda row: (row["at"], row["tokens"]))
 
 
@@ -1004,3 +1041,115 @@ DELETIONS: list[tuple[str, Callable[[Json], bool]]] = [
      lambda call: "2025-11-02 09:00:00" <= call["at"] < "2025-11-02 12:30:00"),
     ("user IS NULL", lambda call: call["user"] is None),
 ]  # fmt: skip
+
+
+def test_a_pipe_that_reads_another_data_source_at_the_next_start(tmp_path: Path, rng: random.Random) -> None:
+    """Both ways: the rollup of the second name in the alphabet becomes one of the first, and back."""
+    others = draw_calls(rng, 50)
+    daily = {name: PROJECT[name] for name in ("calls.datasource", "daily.datasource", "fill_daily.pipe")}
+    project = write(tmp_path / "project", {**daily, "another.datasource": CALLS})
+    settings = make_settings(tmp_path, project=project)
+    calls = draw_calls(rng, 50)
+    with running(settings) as perch:
+        perch.post_events("calls", calls)
+        perch.post_events("another", others)
+        perch.request("POST", "/v0/rollups")
+    for name, rows in (("another", others), ("calls", calls)):
+        write(project, {"fill_daily.pipe": FILL_DAILY.replace("FROM calls", f"FROM {name}")})
+        with running(settings) as perch:
+            for _ in range(2):
+                answered = perch.sql("SELECT day, model, sum(calls) AS calls, sum(d.tokens) AS tokens FROM daily AS d "
+                                     "GROUP BY day, model ORDER BY day, model")  # fmt: skip
+                assert not differences(answered, expected_daily(rows))
+                perch.request("POST", "/v0/rollups")
+
+
+def test_a_pipe_that_comes_and_goes(tmp_path: Path, rng: random.Random) -> None:
+    project = write(tmp_path / "project", {"calls.datasource": CALLS, "daily.datasource": DAILY})
+    settings = make_settings(tmp_path, project=project)
+    calls = draw_calls(rng, 50)
+    total = "SELECT sum(calls) AS n FROM daily"
+    with running(settings) as perch:
+        perch.post_events("calls", calls)
+    write(project, {"fill_daily.pipe": FILL_DAILY})
+    with running(settings) as perch:
+        perch.request("POST", "/v0/rollups")
+        assert perch.sql(total) == [{"n": sum(call["tokens"] >= 10 for call in calls)}]
+    (project / "fill_daily.pipe").unlink()
+    with running(settings) as perch:
+        assert perch.sql(total) == [{"n": 0}]
+        perch.post_events("calls", draw_calls(rng, 5))
+        perch.request("POST", "/v0/rollups")
+        assert perch.sql(total) == [{"n": 0}]
+
+
+def test_rows_of_a_users_own_are_not_lost_to_a_new_pipe(tmp_path: Path) -> None:
+    own = DAILY.replace("` Date", "` Date `json:$.day`").replace("` String", "` String `json:$.model`").replace(
+        "`calls` UInt64", "`calls` UInt64 `json:$.calls`").replace("`tokens` UInt64", "`tokens` UInt64 `json:$.tokens`")  # fmt: skip
+    project = write(tmp_path / "project", {"calls.datasource": CALLS, "daily.datasource": own})
+    settings = make_settings(tmp_path, project=project)
+    with running(settings) as perch:
+        assert (
+            perch.post_events("daily", {"day": "2026-01-01", "model": "a", "calls": 1, "tokens": 1}).status_code == 200
+        )
+    write(project, {"fill_daily.pipe": FILL_DAILY})
+    with pytest.raises(StartError, match="daily has rows that no pipe made"), running(settings):
+        pass
+    (project / "fill_daily.pipe").unlink()
+    with running(settings) as perch:
+        assert perch.sql("SELECT count() AS n FROM daily") == [{"n": 1}]
+
+
+def test_a_rollup_takes_no_rows_from_callers(tmp_path: Path, start_perch: Callable[..., Perch]) -> None:
+    perch = start_perch(project=write(tmp_path / "project", PROJECT))
+    file = {"name": "daily", "mode": "append", "format": "ndjson"}
+    for method, path, params in [
+        ("POST", "/v0/events", {"name": "daily"}),
+        ("POST", "/v0/datasources", file),
+        ("POST", "/v0/datasources", {**file, "mode": "replace"}),
+        ("POST", "/v0/datasources/daily/truncate", {}),
+        ("POST", "/v0/datasources/daily/delete", {"delete_condition": "1"}),
+    ]:
+        answer = perch.request(method, path, params=params, data=b'{"day": "2026-01-01"}')
+        assert answer.status_code == 400, (path, answer.text)
+        assert "daily" in answer.json()["error"] and "fill_daily" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"again.pipe": FILL_DAILY}, "fills daily already"),
+        ({"fill_daily.pipe": FILL_DAILY.replace("tokens >= 10", "tokens >= {{Int32(least, 10)}}").replace("SQL >\n    SELECT *", "SQL >\n    %\n    SELECT *")}, "parameter"),
+        ({"fill_daily.pipe": FILL_DAILY.replace("tokens >= 10", "model IN (SELECT model FROM hourly)")}, "reads one data source, this one: calls, hourly"),
+        ({"fill_daily.pipe": FILL_DAILY.replace("FROM long", "FROM daily").replace("toDate(at, 'Asia/Kolkata') AS day", "day").replace("sum(tokens)", "sum(daily.tokens)")}, "the data source that it reads"),
+        ({"one.datasource": DAILY, "two.datasource": DAILY,
+          "fill_one.pipe": "NODE a\nSQL >\n    SELECT * FROM two\nTYPE materialized\nDATASOURCE one\n",
+          "fill_two.pipe": "NODE a\nSQL >\n    SELECT * FROM one\nTYPE materialized\nDATASOURCE two\n"}, "the data source that it reads"),
+        ({"fill_daily.pipe": FILL_DAILY.replace("FROM calls WHERE tokens >= 10", "FROM numbers(9)")}, "."),
+        ({"fill_daily.pipe": FILL_DAILY.replace("count() AS calls", "'' AS calls")}, "calls is String here and UInt64"),
+        ({"daily.datasource": DAILY.replace("`calls`", "`more` UInt8,\n    `calls`")}, "needs the column more"),
+        ({"daily.datasource": DAILY.replace("`tokens`", "`other`")}, "has no column tokens"),
+        ({"fill_daily.pipe": FILL_DAILY.replace("DATASOURCE daily", "DATASOURCE none")}, "names none"),
+    ],
+)  # fmt: skip
+def test_materialized_pipes_that_are_refused(
+    tmp_path: Path, start_perch: Callable[..., Perch], files: dict[str, str], message: str
+) -> None:
+    with pytest.raises(DefinitionError, match=message) as refused:
+        start_perch(project=write(tmp_path / "project", {**PROJECT, **files}))
+    assert ".pipe" in str(refused.value)
+
+
+def test_columns_that_a_pipe_does_not_give_are_null_or_their_default(
+    tmp_path: Path, start_perch: Callable[..., Perch]
+) -> None:
+    wide = DAILY.replace(
+        "`tokens` UInt64", "`tokens` UInt64,\n    `note` Nullable(String),\n    `each` UInt64 DEFAULT calls + 1"
+    )
+    perch = start_perch(project=write(tmp_path / "project", {**PROJECT, "daily.datasource": wide}))
+    perch.post_events("calls", {"at": "2026-01-01 00:00:00", "model": "a", "tokens": 10})
+    for _ in range(2):
+        assert perch.sql("SELECT * FROM daily") == [
+            {"day": "2026-01-01", "model": "a", "calls": 1, "tokens": 10, "note": None, "each": 2}
+        ]
+        perch.request("POST", "/v0/rollups")
