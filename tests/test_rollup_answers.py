@@ -505,7 +505,7 @@ MEASURED = ("llm_latency_percentiles", "llm_performance", "llm_totals")
 
 def draw_question(rng: random.Random, name: str, calls: list[Call]) -> Question:
     """A random one, its range often at the very bounds of events, quarters, hours and days."""
-    begin, end = draw_range(rng, calls)
+    begin, end = draw_range(rng, [call for call in calls if call.failed] if "errors" in name else calls)
     values = {
         "model": ["gpt-4", "claude", "llama", "none such"], "provider": ["openai", "anthropic", ""],
         "environment": ["prod", "staging", "demo", ""], "user": ["ann", "bob", ""], "team": ["red", "blue", ""],
@@ -530,11 +530,11 @@ def draw_range(rng: random.Random, calls: list[Call]) -> tuple[datetime | None, 
 
 
 def draw_moment(rng: random.Random, calls: list[Call]) -> datetime:
-    time = rng.choice(calls).time if calls and rng.random() < 0.5 else draw_time(rng)
-    step = rng.choice([0, 0, 900, 3600, 86400])
-    if step:
-        time -= timedelta(seconds=(time - datetime(2025, 1, 1)).total_seconds() % step)
-    return time + timedelta(seconds=rng.choice([0, 0, 0, 1, -1]))
+    """At a call or just beside it, so that it lies in a ragged end, or at the border of a period that it is in."""
+    time = rng.choice(calls).time if calls and rng.random() < 0.9 else draw_time(rng)
+    if step := rng.choice([0, 900, 3600, 86400]):
+        return time - timedelta(seconds=(time - datetime(2025, 1, 1)).total_seconds() % step + rng.choice([0, 0, 0, 1]))
+    return time + timedelta(seconds=rng.choice([0, 1, -1, -60, 60, 400]))
 
 
 def differences(answered: list[Json], expected: list[Json]) -> list[str]:
@@ -555,6 +555,13 @@ def _right(answered: Any, expected: Any) -> bool:
     if isinstance(expected, Exactly):
         return bool(answered == expected.value)
     return near(answered, expected)
+
+
+BORDERS = [
+    Question(datetime(2025, 3, 31), datetime(2025, 4, 2)),  # whole days; the days before are whole too
+    Question(datetime(2025, 11, 2, 13), datetime(2025, 11, 2, 13, 45)),  # whole quarters; those before begin at 12:15
+]
+"""Ranges that chance seldom hits, for the endpoints that add several rollups."""
 
 
 # --- a store and the events that must be in it -------------------------------------------------------------------
@@ -609,9 +616,15 @@ class Life:
     def check(self, state: str) -> None:
         """Ask random questions of some endpoints, in a longer run of all."""
         calls = [Call(event) for event in self.events]
-        for name in self.rng.sample(list(REFERENCE), 5) if QUESTIONS == 1 else REFERENCE:
+        for name in self.rng.sample(list(REFERENCE), 6) if QUESTIONS == 1 else REFERENCE:
             for _ in range(QUESTIONS):
                 self._ask(state, name, draw_question(self.rng, name, calls), calls)
+
+    def check_borders(self, state: str) -> None:
+        """Ask for ranges without ragged ends."""
+        for name in ("llm_totals", "llm_dimensions"):
+            for asked in BORDERS:
+                self._ask(state, name, asked, [Call(event) for event in self.events])
 
     def _ask(self, state: str, name: str, asked: Question, calls: list[Call]) -> None:
         answered = self.perch.pipe(name, **asked.params(name))
@@ -650,6 +663,7 @@ def test_answers_while_rows_come(tmp_path: Path, rng: random.Random) -> None:
         life.check("nothing rolled up")
         life.roll_up()
         life.check("rolled up")
+        life.check_borders("rolled up")
         life.post(draw_events(rng, 60))
         life.post(
             [draw_event(rng, event_time="2024-02-29 12:00:00"), draw_event(rng, event_time="2105-05-05 05:05:05")]
