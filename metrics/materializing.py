@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from metrics.datafiles import Pipe
-from metrics.dialect import compile_query
+from metrics.datafiles import Column, Pipe
+from metrics.dialect import compile_query, storage_type
 from metrics.errors import DefinitionError
 from metrics.pipes import Endpoint
 from metrics.rollups import ROWS, Rollup
@@ -60,6 +60,7 @@ def _materialized(workspace: Workspace) -> list[Pipe]:
     filled: dict[str, Pipe] = {}
     for pipe in workspace.pipes.values():
         if pipe.kind == "materialized":
+            Endpoint(pipe, workspace).check()
             other = filled.setdefault(pipe.options["DATASOURCE"], pipe)
             if other is not pipe:
                 raise _wrong(pipe, f"{other.name} fills {pipe.options['DATASOURCE']} already; give each a data source")
@@ -94,7 +95,10 @@ def _rollup(pipe: Pipe, workspace: Workspace, source: Source, read: Source, base
         raise _wrong(pipe, f"{source.name} has an ENGINE_TTL; a rollup loses rows when {read.name} does: put it there")
     compiled = Endpoint(pipe, workspace).stored({read.name: ROWS})
     keys = [name for name in source.definition.engine.sorting_key if name in dict(source.columns)]
-    columns = [name for name, _ in compiled.columns]
+    given = [name for name, _ in compiled.columns]
+    missing = [column for column in source.definition.columns if column.name not in given]
+    others = [f"{_value(source, column)} AS {_name(column.name)}" for column in missing]
+    columns = [*given, *(column.name for column in missing)]
     return Rollup(
         name=source.name,
         position=position,
@@ -105,16 +109,39 @@ def _rollup(pipe: Pipe, workspace: Workspace, source: Source, read: Source, base
         time_column=source.time_column,
         read_time=read.time_column,
         slack=_slack(pipe, keys, read.time_column),
-        sql=compiled.sql,
+        sql=f"SELECT {', '.join(['*', *others])} FROM ({compiled.sql})" if others else compiled.sql,
         merged=_merged(source, keys, columns),
     )
 
 
+def _value(source: Source, column: Column) -> str:
+    """What stands in a column that the pipe does not give."""
+    return f"CAST(NULL AS {storage_type(column.type)})" if column.default is None else source.default(column)
+
+
 def _slack(pipe: Pipe, keys: list[str], time: str) -> int | None:
+    """Seconds that rows of one group are apart at most by `time`; None unless the SQL shows it beyond doubt.
+
+    A key counts if all that is called so is such a start; and, if it is another than `time`, nothing else is called
+    `time`, or a pipe could have made a month of it, node by node.
+    """
     text = " ".join(node.sql for node in pipe.nodes)
-    calls = re.findall(rf"(\w+)\(\s*(?:\w+\.)?`?{re.escape(time)}`?[^()]*\)\s+AS\s+`?(\w+)", text) if time else []
-    found = [_SLACK[function] for function, alias in calls if alias in keys and function in _SLACK]
+    column = rf"(?:\w+\.)?`?{re.escape(time)}`?"
+    starts = re.findall(rf"(\w+)\(\s*{column}\s*(?:,[^()]*)?\)\s+AS\s+`?(\w+)", text, re.IGNORECASE) if time else []
+    unchanged = len(re.findall(rf"\b{column}\s+AS\s+`?{re.escape(time)}\b", text, re.IGNORECASE))
+    found = []
+    for key in keys:
+        slacks = [_SLACK.get(function) for function, alias in starts if alias == key]
+        known = [slack for slack in slacks if slack is not None]
+        same_time = key == time or _named(time, text) == unchanged
+        if known and len(known) == _named(key, text) and same_time:
+            found.append(max(known))
     return min(found, default=None)
+
+
+def _named(name: str, text: str) -> int:
+    """How often something gets this name."""
+    return len(re.findall(rf"(?:\bAS\s|\))\s*`?{re.escape(name)}\b", text, re.IGNORECASE))
 
 
 def _merged(source: Source, keys: list[str], columns: list[str]) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from metrics.errors import PerchError
+from metrics.errors import PerchError, StartError
 from metrics.store import Connection, Store, quoted
 
 log = logging.getLogger(__name__)
@@ -112,12 +112,17 @@ def bring_up(connection: Connection, rollups: Sequence[Rollup]) -> None:
 
     Where those of a data source have changed, its rollups start anew: until `roll_up` has caught up, queries make them
     of the rows themselves.
+
+    Raises:
+        StartError: a data source that a new pipe fills has rows of its own.
     """
     before = known(connection)
-    for base in sorted({rollup.base for rollup in [*before, *rollups]}):
-        old, new = ([each for each in group if each.base == base] for group in (before, rollups))
-        if old != new:
-            _start_anew(connection, base, old, new)
+    bases = {rollup.base for rollup in [*before, *rollups]}
+    changed = {base for base in bases if _over(base, before) != _over(base, rollups)}
+    for base in changed:  # all of them first: a rollup may be over another data source now
+        _forget(connection, base, _over(base, before))
+    for base in changed:
+        _begin(connection, base, _over(base, rollups))
     fresh: dict[str, str] = {}
     for rollup in rollups:
         rows = f"(SELECT * FROM {_fresh(rollup.base)})"
@@ -139,16 +144,28 @@ def _fresh(base: str) -> str:
     return f"rows.{quoted(base)} WHERE _seq > {since}"
 
 
-def _start_anew(connection: Connection, base: str, old: Sequence[Rollup], new: Sequence[Rollup]) -> None:
-    for rollup in {each.name: each for each in [*old, *new]}.values():
+def _over(base: str, rollups: Sequence[Rollup]) -> list[Rollup]:
+    return [rollup for rollup in rollups if rollup.base == base]
+
+
+def _forget(connection: Connection, base: str, rollups: Sequence[Rollup]) -> None:
+    for rollup in rollups:
         connection.execute(f"DELETE FROM {rollup.table}")
         connection.execute("DELETE FROM internal.unmerged_days WHERE rollup = ?", [rollup.name])
     connection.execute("DELETE FROM internal.rollups WHERE base = ?", [base])
     connection.execute("DELETE FROM internal.rollup_marks WHERE base = ?", [base])
-    for rollup in new:
+
+
+def _begin(connection: Connection, base: str, rollups: Sequence[Rollup]) -> None:
+    for rollup in rollups:
+        if _count(connection, rollup.table):
+            raise StartError(
+                f"The data source {rollup.name} has rows that no pipe made, and a materialized pipe fills it now; take "
+                "the pipe away and delete them, or give it a data source of its own."
+            )
         values = [getattr(rollup, field.name) for field in fields(Rollup)]
         connection.execute(f"INSERT INTO internal.rollups VALUES ({', '.join('?' * len(values))})", values)
-    if new:
+    if rollups:
         connection.execute("INSERT INTO internal.rollup_marks VALUES (?, 0)", [base])
 
 

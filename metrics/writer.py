@@ -321,6 +321,10 @@ def _refuse_misfits(connection: Connection, source: Source, batch: pa.Table) -> 
 def remove(connection: Connection, source: Source, condition: str, seq: int) -> int:
     """Delete rows inside a transaction, put rollups right, and note months for the next export; returns how many."""
     table = f"rows.{quoted(source.name)}"
+    if "random()" in condition or "uuid()" in condition:  # it would be true of other rows each time it is read
+        chosen = f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT rowid AS row FROM {table} WHERE {condition}"
+        connection.execute(chosen)
+        condition = "rowid IN (SELECT row FROM temp.chosen)"
     connection.execute(
         f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT FROM {table} "
         f"WHERE {condition}",
