@@ -28,7 +28,9 @@ from typing import Any
 from benchmarks.ingest import PORT, ROOT, TOKEN, server
 from metrics.settings import Settings
 from metrics.workspace import Workspace, load_workspace
-from tests.parity.pipes import Statement
+from tests.parity.pipes import Shipped, engine_sql
+
+PLAIN = "MergeTree ORDER BY tuple()"
 
 STAGES = {
     "token": ("auth.py", "require"),
@@ -91,30 +93,38 @@ def measure(name: str, calls: int, connection: HTTPConnection, chdb: float) -> M
 
 
 def peers(workspace: Workspace, exports: Path, calls: int) -> dict[str, float]:
-    """The median milliseconds that chdb takes for each endpoint's SQL over the rows of the export."""
+    """The median milliseconds that chdb takes for each endpoint's SQL over the same rows and rollups."""
     from chdb import session
 
     source = workspace.source("llm_events")
     with tempfile.TemporaryDirectory() as folder:
         engine = session.Session(folder)
-        columns = ", ".join(f"`{name}` {kind}" for name, kind in source.columns)
+        shipped = Shipped(workspace)
         engine.query("CREATE DATABASE b")
         engine.query("USE b")
-        engine.query(f"CREATE TABLE llm_events ({columns}) ENGINE MergeTree ORDER BY (event_time, model_name)")
-        rejected = ", ".join(f"`{name}` {kind}" for name, kind in source.quarantine_columns)
-        engine.query(f"CREATE TABLE llm_events_quarantine ({rejected}) ENGINE MergeTree ORDER BY tuple()")
+        for each in workspace.sources.values():
+            tables = {
+                each.name: (each.columns, engine_sql(each.definition)),
+                each.quarantine: (each.quarantine_columns, PLAIN),
+            }
+            for table, (columns, kind) in tables.items():
+                declared = ", ".join(f"`{name}` {type_}" for name, type_ in columns)
+                engine.query(f"CREATE TABLE {table} ({declared}) ENGINE {kind}")
+        for name, pipe in workspace.pipes.items():
+            if pipe.kind == "materialized":
+                sql, _ = shipped.whole(name, {})
+                engine.query(f"CREATE MATERIALIZED VIEW {name} TO {pipe.options['DATASOURCE']} AS {sql}")
         names = ", ".join(f"`{name}`" for name, _ in source.columns)
         files = exports / "llm_events" / "*" / "*" / "*.parquet"
         engine.query(f"INSERT INTO llm_events SELECT {names} FROM file('{files}', Parquet)")
-        engine.query("OPTIMIZE TABLE llm_events FINAL")
+        for each in workspace.sources.values():
+            engine.query(f"OPTIMIZE TABLE {each.name} FINAL")
         found = {}
         for name, pipe in workspace.pipes.items():
             if pipe.kind == "endpoint":
-                statement = Statement(pipe, {}, frozenset(column for column, _ in source.columns))
-                values = {key: str(value) for key, value in statement.values.items()}
-                times, _ = timed(
-                    calls, lambda sql=statement.whole, given=values: engine.query(sql, "JSON", params=given)
-                )
+                sql, bound = shipped.whole(name, {})
+                values = {key: str(value) for key, value in bound.items()}
+                times, _ = timed(calls, lambda sql=sql, given=values: engine.query(sql, "JSON", params=given))
                 found[name] = quantile(times, 0.5)
         engine.close()
     return found

@@ -393,8 +393,9 @@ def print_profile(folder: Path, asked: Sequence[Question]) -> None:
     with open_perch(Settings(data_dir=folder, memory=MEMORY)) as perch, perch.store.snapshot() as cursor:
         for part in (part for question in asked for part in question.parts(1)):
             statement = perch.endpoints.published(part.endpoint).statement(part.parameters)
-            sql, began = f"EXPLAIN (ANALYZE, FORMAT json) {statement.compiled.sql}", time.perf_counter()
-            explained = cursor.execute(sql, dict(statement.values)).fetchall()
+            sql, settled, values = statement.compiled.run(statement.values)
+            began = time.perf_counter()
+            explained = cursor.execute(f"EXPLAIN (ANALYZE, FORMAT json) {settled or sql}", values).fetchall()
             print(f"\n{part.endpoint} {dict(part.parameters)}: {(time.perf_counter() - began) * 1e3:.1f} ms")
             for operator in _operators(json.loads(explained[0][1])["operator"]):
                 if operator["timing"] >= 1e-4:

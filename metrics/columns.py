@@ -434,7 +434,10 @@ def _state(name: str, arguments: list[str]) -> ColumnType:
     def coerce(value: object) -> object:
         raise ValueError
 
-    return ColumnType(text, False, storage_type(text), pa.string(), coerce)
+    try:
+        return ColumnType(text, False, storage_type(text), pa.string(), coerce)
+    except DefinitionError as error:
+        raise DefinitionError(f"the type {text} is not supported: {error.reason}") from None
 
 
 _MAKERS: dict[str, Callable[[str, list[str]], ColumnType]] = {

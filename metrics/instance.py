@@ -118,7 +118,7 @@ def open_store(settings: Settings, workspace: Workspace) -> Iterator[Store]:
         StartError: as `open_perch` does.
     """
     _make_folder(settings)
-    store = Store(settings.store_path, memory=settings.memory)
+    store = Store(settings.store_path, memory=settings.store_memory)
     try:
         _start(store, workspace, rollups_of(workspace))
         yield store

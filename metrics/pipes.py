@@ -304,7 +304,7 @@ def sample(parameter: Parameter) -> object:
 _READABLE = ("endpoint", "standard")
 _UNPUBLISHED = {
     "standard": "is not published; add TYPE endpoint to the node that it should answer.",
-    "materialized": "is a materialized pipe; read the data source {DATASOURCE}, which it fills.",
+    "materialized": "is a materialized pipe, which fills the data source {DATASOURCE}; read that one.",
     "copy": "is a copy pipe, which fills the data source {TARGET_DATASOURCE}; this version does not run it.",
     "sink": "is a sink, which writes elsewhere; this version does not run it.",
 }

@@ -174,18 +174,21 @@ def _begin(connection: Connection, base: str, rollups: Sequence[Rollup]) -> None
 
 def keep_up(store: Store, stopping: threading.Event) -> None:
     """Roll up and merge in the background until it is time to stop; for a thread of its own."""
-    seen, since = -1, 0.0
+    settled, since = -1, 0.0
     while not stopping.wait(LOOK_EVERY):
         try:
-            if store.acknowledged == seen:  # nothing has come: a time for what can wait
+            seen = store.acknowledged
+            rows = waiting(store) if seen != settled else 0
+            if not rows:  # a time for what can wait
+                settled, since = seen, 0.0
                 _merge_closed(store)
                 continue
-            rows, since = waiting(store), since or time.monotonic()
+            since = since or time.monotonic()
             if rows >= ROLLED_ROWS or time.monotonic() - since >= ROLLED_AFTER:
-                seen = store.acknowledged
-                while roll_up(store) >= SLICE_ROWS // 2 and not stopping.is_set():
-                    pass
                 since = 0.0
+                roll_up(store)
+                while waiting(store) >= ROLLED_ROWS and not stopping.is_set():
+                    roll_up(store)
         except PerchError:  # the writer meets the same and says it; the rows wait
             log.warning("the rollups could not be written and are tried again")
         except Exception:  # this thread must outlive whatever a definition meets; queries go on reading the rows

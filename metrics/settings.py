@@ -87,7 +87,11 @@ class Settings(BaseSettings):
     idempotency_keep: Duration = Field(
         default=timedelta(hours=24), description="How long an Idempotency-Key and its answer are kept."
     )
-    memory: Bytes = Field(default_factory=_half_of_memory, ge=2**27, description="Memory bound of the store (bytes).")
+    memory: Bytes = Field(
+        default_factory=_half_of_memory,
+        ge=2**27,
+        description="Memory bound of the server (bytes); 400 MB of it, or half if that is less, are not the store's.",
+    )
     query_timeout: Duration = Field(
         default=timedelta(seconds=10), description="A query that runs longer is stopped (408)."
     )
@@ -99,6 +103,11 @@ class Settings(BaseSettings):
     def store_path(self) -> Path:
         """The DuckDB file."""
         return self.data_dir / "perch.duckdb"
+
+    @property
+    def store_memory(self) -> int:
+        """Bytes that the store may use: the rest of the process takes 250 MB, and answers under way a little more."""
+        return self.memory - min(400_000_000, self.memory // 2)
 
     @property
     def exports_dir(self) -> Path:

@@ -214,7 +214,8 @@ class Workspace:
     @cached_property
     def filled_by(self) -> Mapping[str, str]:
         """The data sources that a materialized pipe fills, each with the pipe's name."""
-        return {pipe.options["DATASOURCE"]: pipe.name for pipe in self.pipes.values() if pipe.kind == "materialized"}
+        filling = [pipe for pipe in self.pipes.values() if pipe.kind == "materialized"]
+        return {name: pipe.name for pipe in filling if (name := pipe.options["DATASOURCE"]) in self.sources}
 
     @cached_property
     def tables(self) -> Mapping[str, Columns]:

@@ -122,7 +122,8 @@ def test_each_model_has_the_tokens_and_the_cost_of_its_calls(perch: Perch, frame
 
 
 def test_each_model_has_the_latency_and_the_success_rate_of_its_calls(perch: Perch, frame: pd.DataFrame) -> None:
-    rows = {row["model_name"]: row for row in perch.pipe("llm_performance")}
+    rows = {row["model_name"]: row for row in perch.pipe("llm_performance", exact_percentiles=1)}
+    about = {row["model_name"]: row for row in perch.pipe("llm_performance")}
     assert set(rows) == set(frame["model_name"])
     for model, calls in frame.groupby("model_name"):
         wanted = {key: value for key, value in expected(calls).items() if key in rows[str(model)]}
@@ -131,6 +132,8 @@ def test_each_model_has_the_latency_and_the_success_rate_of_its_calls(perch: Per
             quantile = pytest.approx(good.quantile(percent / 100), rel=1e-12) if len(good) else None
             wanted[f"p{percent}_latency"] = quantile
         assert {key: rows[str(model)][key] for key in wanted} == wanted, model
+        for name in (key for key, value in wanted.items() if key.startswith("p") and value is not None):
+            assert about[str(model)][name] == pytest.approx(rows[str(model)][name], rel=0.01), (model, name)
 
 
 def test_costs_are_exact_sums_of_nine_places(perch: Perch, frame: pd.DataFrame) -> None:

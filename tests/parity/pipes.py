@@ -88,7 +88,7 @@ def fill(engines: Engines, shipped: Shipped, portions: int = 3) -> None:
     """
     workspace = shipped.workspace
     for source in workspace.sources.values():
-        engines.add(source.name, source.columns, engine=_engine(source.definition))
+        engines.add(source.name, source.columns, engine=engine_sql(source.definition))
         engines.add(source.quarantine, source.quarantine_columns)
     for name, pipe in workspace.pipes.items():
         if pipe.kind == "materialized":
@@ -99,7 +99,8 @@ def fill(engines: Engines, shipped: Shipped, portions: int = 3) -> None:
         _insert(engines, shipped.rollups, rows[portion::portions])
 
 
-def _engine(definition: DataSource) -> str:
+def engine_sql(definition: DataSource) -> str:
+    """The engine of a data source, with its partition and sorting keys, as a CREATE TABLE says it."""
     engine = definition.engine
     return f"{engine.name} PARTITION BY {engine.partition_key} ORDER BY ({', '.join(engine.sorting_key)})"
 
