@@ -383,13 +383,26 @@ class Sources:
         for array in arrays:
             if not array.type.is_array:
                 raise self.queries.refuse(f"ARRAY JOIN expects an array, found {array.name} of type {array.type}", node)
-        alias = quoted(self.queries.fresh())
-        columns = [f"unnest({_filled(array, arrays[0], left)}) AS v{n}" for n, array in enumerate(arrays)]
-        sql = f"(SELECT {', '.join(columns)}) AS {alias}"
-        self.sql += f" CROSS JOIN {sql}" if self.sql else sql
-        for n, (target, array) in enumerate(zip(targets, arrays, strict=True)):
+        alias = self.queries.fresh()
+        spread = [_filled(array, arrays[0], left) for array in arrays]
+        for sql, target, array in zip(self.spread(alias, spread), targets, arrays, strict=True):
             name = target.alias_or_name or array.name
-            self.scope.locals[name] = Value(f"{alias}.v{n}", array.type.bare.inner, name)
+            self.scope.locals[name] = Value(sql, array.type.bare.inner, name)
+
+    def spread(self, alias: str, arrays: Sequence[str]) -> list[str]:
+        """Make a row of each element, of all arrays at once; returns the SQL of the elements.
+
+        One array of one table is spread beside its columns: DuckDB groups the rows of a join by their lists, and
+        reads all of the table for that, whatever a condition says.
+        """
+        if len(arrays) == len(self.scope.sources) == 1 and not self.scope.locals:
+            table, element = quoted(self.scope.sources[0].alias), quoted(f"{alias}.v")
+            self.sql = f"(SELECT {table}.*, unnest({arrays[0]}) AS {element} FROM {self.sql}) AS {table}"
+            return [f"{table}.{element}"]
+        columns = ", ".join(f"unnest({sql}) AS v{n}" for n, sql in enumerate(arrays))
+        joined = f"(SELECT {columns}) AS {quoted(alias)}"
+        self.sql += f" CROSS JOIN {joined}" if self.sql else joined
+        return [f"{quoted(alias)}.v{n}" for n in range(len(arrays))]
 
 
 def _filled(array: Value, first: Value, left: bool) -> str:
