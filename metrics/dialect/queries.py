@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -314,9 +315,8 @@ class Queries:
             )
         if outermost and value.type.is_time:
             return zones.local(value.sql, value.type.zone)
-        if value.plain_column:
-            return value.sql
-        return f"CAST({value.sql} AS {duck_type(value.type)})"
+        duck = duck_type(value.type)
+        return value.sql if value.plain_column or _is_cast(value.sql, duck) else f"CAST({value.sql} AS {duck})"
 
     def items(self, node: exp.Select, expressions: Expressions) -> list[Value]:
         found: list[Value] = []
@@ -696,6 +696,19 @@ def _joined(left: Type, right: Type) -> Type:
         return left
     joined = supertype([left, right])
     return left if left.name == "SimpleAggregateFunction" and left.inner == joined else joined
+
+
+def _is_cast(sql: str, duck: str) -> bool:
+    """Whether SQL is one CAST to a type as a whole: a second one would only take time to plan."""
+    start, end = "CAST(", f" AS {duck})"
+    if not sql.startswith(start) or not sql.endswith(end):
+        return False
+    depth = 0
+    for part in re.finditer(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]", sql[len(start) : -len(end)]):
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+        if depth < 0:
+            return False
+    return True
 
 
 def _as_columns(output: Output, columns: Sequence[tuple[str, Type]], outermost: bool) -> str:
