@@ -39,9 +39,9 @@ from benchmarks.ingest import ROOT, TOKEN, cpu_seconds, peak_mb, server
 from benchmarks.questions import EXACT, Part, Question, Rows, compare, questions
 from benchmarks.year import COLUMNS, bodies, write, year_end
 from metrics.instance import open_perch
+from metrics.pipes import Endpoint
 from metrics.settings import Settings
 from metrics.store import Store
-from metrics.templating import Template, merged_parameters
 from metrics.workspace import Workspace, bring_up, load_workspace
 
 MEMORY = "1500MB"
@@ -131,10 +131,7 @@ def measure(data: Path, rows: int, calls: int, only: Sequence[str], *, profile: 
 
 def askable(asked: Sequence[Question], workspace: Workspace) -> list[Question]:
     """The questions whose parameters the endpoints have."""
-    known = {
-        name: set(merged_parameters(Template(node, pipe.path.name) for node in pipe.nodes))
-        for name, pipe in workspace.pipes.items()
-    }
+    known = {name: set(Endpoint(pipe, workspace).parameters) for name, pipe in workspace.pipes.items()}
     return [
         question
         for question in asked
