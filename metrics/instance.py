@@ -18,6 +18,7 @@ from metrics.errors import Busy, StartError
 from metrics.exports import Exporter
 from metrics.idempotency import Keys
 from metrics.pipes import Endpoints
+from metrics.pricing import Pricing
 from metrics.settings import Settings
 from metrics.store import Connection, Store
 from metrics.tokens import Tokens, admin_token, declare_tokens
@@ -71,11 +72,11 @@ class Perch:
         """
         workspace = load_workspace(self.settings.project)
         read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
-        earlier = self.writer.sources
+        earlier = self.writer.sources, self.writer.pricing
         try:
             self.writer.run(lambda connection: self._take_over(connection, workspace), alone=True)
         except BaseException:  # it may have failed after that, in its commit
-            self.writer.sources = earlier
+            self.writer.sources, self.writer.pricing = earlier
             raise
         self.tokens.read()
         self.definitions = read
@@ -84,6 +85,7 @@ class Perch:
         """Between two groups of rows: those that wait were checked by the earlier definitions, and get new DEFAULTs."""
         _bring_up(connection, workspace)
         self.writer.sources = workspace.sources
+        self.writer.pricing = Pricing(workspace.prices, self.settings.cost)
 
 
 @contextlib.contextmanager
@@ -120,7 +122,8 @@ def _bring_up(connection: Connection, workspace: Workspace) -> None:
 
 
 def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:
-    writer = Writer(store, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
+    pricing = Pricing(workspace.prices, settings.cost)
+    writer = Writer(store, pricing, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
     tokens = Tokens(store, writer, admin_token(settings))
     keys = Keys(store, settings.idempotency_keep)
     exporter = Exporter(store, writer, settings.exports_dir)

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from metrics.errors import Busy, PerchError
 from metrics.idempotency import Claim, Counts, duplicates, keep_answer
+from metrics.pricing import Pricing
 from metrics.store import Connection, Misfit, Store, quoted
 from metrics.validation import Read, Rows, quarantine_table
 from metrics.workspace import Source
@@ -77,7 +78,7 @@ class _Task(_Waiting):
 class Writer:
     """Owns the store's writing connection from `start` to `stop`."""
 
-    def __init__(self, store: Store, *, queue_rows: int, queue_bytes: int) -> None:
+    def __init__(self, store: Store, pricing: Pricing, *, queue_rows: int, queue_bytes: int) -> None:
         self._store = store
         self._limits = queue_rows, queue_bytes
         self._waiting: deque[_Waiting] = deque()
@@ -86,6 +87,7 @@ class Writer:
         self._stopping = False
         self._seq = store.last_seq()
         self.sources: Mapping[str, Source] = {}  # those of a reload: set by the task that brings the store up to them
+        self.pricing = pricing  # set anew by that task too
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     @property
@@ -279,6 +281,8 @@ class Writer:
         if repeated.any():
             _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
+        if current.is_priced and len(batch):  # here and not in the requests: once for a group, whatever its bodies
+            batch = self.pricing.priced(batch)
         batch = current.sorted(batch)  # DuckDB finds it by this name
         connection.execute(current.insert(batch), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]

@@ -29,6 +29,7 @@ ONLY_IN = {
     "watchdog": ("metrics/watching.py",),
     "ruamel": ("metrics/cases.py",),
     "tabulate": ("metrics/adhoc.py",),
+    "genai_prices": ("metrics/prices.py",),
     "click": ("metrics/__main__.py", "metrics/manual.py"),
     "metrics.api": ("ingest_server.py", "metrics/api/"),
     "metrics.dashboard": ("app.py", "pages/", "metrics/dashboard/"),
@@ -39,8 +40,8 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits", "store",
-    "workspace", "idempotency", "writer", "exports", "mutations", "prometheus", "formats", "pipes", "tokens",
-    "instance", "ingest", "api",
+    "prices", "pricing", "workspace", "idempotency", "writer", "exports", "mutations", "prometheus", "formats", "pipes",
+    "tokens", "instance", "ingest", "api",
 ]  # fmt: skip
 
 
