@@ -8,9 +8,10 @@ that PERCH_COST names. Apps send `cost`; the other two come in again with export
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -63,10 +64,13 @@ class Pricing:
         sent = _column(table, "cost", MONEY)
         if "sent_cost" in names or "computed_cost" in names:
             sent = _sent_at_first(table, sent)
-        for name, values in zip(Cost._fields, self.costs(table, sent), strict=True):
-            at = table.column_names.index(name) if name in table.column_names else -1
-            table = table.set_column(at, name, values) if at >= 0 else table.append_column(name, values)
-        return table
+            table = table.drop_columns([name for name in ("sent_cost", "computed_cost") if name in names])
+        shown, sent, computed = self.costs(table, sent)
+        if "cost" not in names:
+            table = table.append_column("cost", shown)
+        elif shown is not sent:
+            table = table.set_column(names.index("cost"), "cost", shown)
+        return table.append_column("sent_cost", sent).append_column("computed_cost", computed)
 
     def costs(self, table: pa.Table, sent: pa.Array) -> Cost:
         """The three columns of rows of which `sent` was sent.
@@ -74,52 +78,105 @@ class Pricing:
         What the app's own cache answered costs nothing, whatever was sent; its `computed_cost` is what that has saved.
         """
         computed = self._computed(table)
-        first, second = (sent, computed) if self.order.startswith("sent") else (computed, sent)
-        shown = first if self.order.endswith("only") else pc.coalesce(first, second)
+        shown, second = (sent, computed) if self.order.startswith("sent") else (computed, sent)
+        if shown.null_count and not self.order.endswith("only"):
+            shown = second if shown.null_count == len(shown) else pc.coalesce(shown, second)
         if "cache_hit" in table.column_names:
-            hits = _column(table, "cache_hit", pa.uint8())
-            shown = pc.if_else(pc.fill_null(pc.not_equal(hits, 0), False), NO_MONEY, shown)
+            hits = pc.not_equal(_column(table, "cache_hit", pa.uint8()), 0)
+            shown = pc.if_else(pc.fill_null(hits, False), NO_MONEY, shown)
         return Cost(shown, sent, computed)
 
     def _computed(self, table: pa.Table) -> pa.Array:
-        prompt, completion = (_numbers(table, name) for name in ("prompt_tokens", "completion_tokens"))
-        cached, written = (_numbers(table, name) for name in ("cached_tokens", "cache_write_tokens"))
-        schedules, cell = self._cells(table, prompt)
-        rates = np.concatenate([each.rates for each in schedules])
-        plain = prompt - cached - written
-        classes = [
-            (tokens, rates[:, at][cell])
-            for at, tokens in enumerate((plain, cached, written, completion, np.int64(1)))
-            if np.ndim(tokens) or tokens
-        ]
-        # Tokens that nobody counted cost something all the same, and those that contradict each other nobody knows.
-        known = (plain >= 0) & ((prompt + completion > 0) | (_numbers(table, "success", missing=1) == 0))
-        total = np.zeros(len(table), np.int64)
-        for tokens, rate in classes:
-            known &= (rate != UNKNOWN) | (tokens == 0)
-            total += tokens * rate
-        nano = _halved_evenly(total, 1000)
-        wide = np.concatenate([each.wide for each in schedules])
-        if wide.any():
-            exact = [units for each in schedules for units in each.exact]
-            counts = np.column_stack(np.broadcast_arrays(plain, cached, written, completion))
-            for row in np.flatnonzero(wide[cell] & known):
-                nano[row] = _exactly(exact[cell[row]], counts[row].tolist())
-        return decimals(nano, known, MONEY)
-
-    def _cells(self, table: pa.Table, prompt: Array) -> tuple[list[Schedule], Array]:
-        """The schedules of the rows' models, one behind the other, and for each row the cell that holds."""
+        """What the prices say. Most batches need little of this: small ones wait for each call into a library."""
         models, owner = _models(table)
-        schedules = [self.prices.schedule(*model) for model in models]
-        sizes = [len(each.rates) for each in schedules]
-        cell = (np.cumsum([0, *sizes[:-1]]))[owner]
-        varying = [at for at, each in enumerate(schedules) if each.varies]
-        if varying:
-            moments = _column(table, "event_time", pa.timestamp("us")).cast(pa.int64()).to_numpy() // 1_000_000
-        for at in varying:
-            rows = np.flatnonzero(owner == at) if len(schedules) > 1 else slice(None)
-            cell[rows] += schedules[at].cells(moments[rows], prompt[rows])
-        return schedules, cell
+        grid = self._grid(tuple(models))
+        prompt, completion = _counts(table, "prompt_tokens"), _counts(table, "completion_tokens")
+        cell = grid.cells(owner, lambda: _moments(table), prompt)
+        classes = [(0, prompt), (3, completion)]
+        parts = [(at, _counts(table, name)) for at, name in enumerate(_PARTS, start=1) if name in table.column_names]
+        if parts:
+            plain = prompt - sum(tokens for _, tokens in parts)
+            classes = [(0, plain), *parts, (3, completion)]
+        total = sum(tokens * grid.rates[at].take(cell) for at, tokens in classes)
+        if grid.by_request:
+            total += grid.rates[4].take(cell)
+        nano = total if grid.fine else _rounded(total)
+        known = self._known(table, grid, cell, classes) if parts or not grid.complete or not nano.min() else None
+        if grid.wide.any():
+            nano = nano.copy()
+            for row in np.flatnonzero(grid.wide.take(cell)):
+                nano[row] = _exactly(grid.exact[cell[row]], [(at, int(tokens[row])) for at, tokens in classes])
+        return decimals(nano, np.ones(len(nano), bool) if known is None else known, MONEY)
+
+    @staticmethod
+    def _known(table: pa.Table, grid: Grid, cell: Array, classes: Sequence[tuple[int, Array]]) -> Array:
+        """Which costs are known.
+
+        Not where a price is missing for tokens that there are, where parts of the prompt are more than the whole, and
+        where a call has succeeded of which no tokens were counted.
+        """
+        known = np.ones(len(cell), bool)
+        for at, tokens in classes:
+            known &= (tokens == 0) | (grid.rates[at].take(cell) != UNKNOWN)
+        known &= (classes[0][1] >= 0) & (grid.rates[4].take(cell) != UNKNOWN)
+        counted = np.sum([tokens for _, tokens in classes], axis=0) > 0
+        if "success" in table.column_names and not counted.all():
+            counted |= _counts(table, "success") == 0
+        return np.asarray(known & counted)
+
+    @cached_property
+    def _grid(self) -> Callable[[tuple[tuple[str, str | None], ...]], Grid]:
+        return lru_cache(maxsize=1000)(lambda models: Grid([self.prices.schedule(*model) for model in models]))
+
+
+_PARTS = ("cached_tokens", "cache_write_tokens")
+"""Parts of prompt_tokens with prices of their own, in the order of `Units`."""
+
+
+class Grid:
+    """The prices of a batch's models, one schedule behind the other: an array of rates for each class of `Units`."""
+
+    def __init__(self, schedules: Sequence[Schedule]) -> None:
+        rates = np.concatenate([each.rates for each in schedules])
+        self.complete = bool((rates != UNKNOWN).all())
+        self.by_request = bool((rates[:, 4] > 0).any())
+        self.fine = bool((rates[rates != UNKNOWN] % 1000 == 0).all())
+        """Whether every rate is a whole number of billionths of a dollar per token, which `rates` then has."""
+        self.rates = np.ascontiguousarray(
+            (np.where(rates == UNKNOWN, UNKNOWN * 1000, rates) // 1000 if self.fine else rates).T
+        )
+        self.wide = np.concatenate([each.wide for each in schedules])
+        self.exact = [units for each in schedules for units in each.exact]
+        self._schedules = schedules
+        self._starts = np.cumsum([0, *(len(each.rates) for each in schedules[:-1])])
+        self._varying = [at for at, each in enumerate(schedules) if each.varies]
+        self._dated = any(len(each.rates) > len(each.tiers) for each in schedules)
+        self._hourly = any(len(each.seconds) > 1 for each in schedules)
+        self._first_tier = min((int(each.tiers[1]) for each in schedules if len(each.tiers) > 1), default=2**32)
+        self._day: tuple[int, Array] = (-1, self._starts)
+
+    def cells(self, owner: Array, moments: Callable[[], Array], prompts: Array) -> Array:
+        """The cell of each call: the number of its model, its time (seconds since 1970), the tokens of its prompt."""
+        if not self._varying or (not self._dated and prompts.max() <= self._first_tier):
+            return np.asarray(self._starts.take(owner))
+        times = moments()
+        first, last = int(times.min()) // 86_400, int(times.max()) // 86_400
+        if first == last and not self._hourly and prompts.max() <= self._first_tier:
+            return np.asarray(self._on(first).take(owner))
+        cells = self._starts.take(owner)
+        for at in self._varying:
+            rows = np.flatnonzero(owner == at)
+            cells[rows] += self._schedules[at].cells(times[rows], prompts[rows])
+        return np.asarray(cells)
+
+    def _on(self, day: int) -> Array:
+        """The cell of each model for short prompts on a day; that of the last day asked for is kept."""
+        known, cells = self._day
+        if known != day:
+            time, prompt = np.array([day * 86_400]), np.array([0])
+            cells = self._starts + [int(each.cells(time, prompt)[0]) for each in self._schedules]
+            self._day = day, cells
+        return cells
 
 
 def _models(table: pa.Table) -> tuple[list[tuple[str, str | None]], Array]:
@@ -144,11 +201,18 @@ def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
     return whole if whole.type == kind else whole.cast(kind)
 
 
-def _numbers(table: pa.Table, name: str, missing: int = 0) -> Any:
-    """A column of counts with NULL as `missing`; a mere number when the table has left it out."""
-    if name not in table.column_names:
-        return np.int64(missing)
-    return pc.fill_null(_column(table, name, pa.int64()), missing).to_numpy(zero_copy_only=False)
+def _counts(table: pa.Table, name: str) -> Array:
+    """A column of counts that the table has; NULL is 0."""
+    found = table.column(name)
+    whole = found.chunk(0) if found.num_chunks == 1 else pa.concat_arrays(found.chunks)
+    plain = pc.fill_null(whole, 0) if whole.null_count else whole
+    return np.asarray(plain.to_numpy().astype(np.int64))
+
+
+def _moments(table: pa.Table) -> Array:
+    """The times of the calls in seconds since 1970."""
+    moments = _column(table, "event_time", pa.timestamp("us")).to_numpy()
+    return np.asarray(moments.view(np.int64) // 1_000_000)
 
 
 def _sent_at_first(table: pa.Table, cost: pa.Array) -> pa.Array:
@@ -158,15 +222,14 @@ def _sent_at_first(table: pa.Table, cost: pa.Array) -> pa.Array:
     return pc.coalesce(sent, pc.if_else(ours, pa.scalar(None, MONEY), cost))
 
 
-def _halved_evenly(total: Array, by: int) -> Array:
-    """`total / by` for an even `by`, rounded half-even."""
-    whole, rest = np.divmod(total, by)
-    half = by // 2
-    return np.asarray(whole + ((rest > half) | ((rest == half) & (whole & 1 == 1))))
+def _rounded(total: Array) -> Array:
+    """Thousandths of a billionth as billionths, rounded half-even."""
+    whole, rest = np.divmod(total, 1000)
+    return np.asarray(whole + ((rest > 500) | ((rest == 500) & (whole & 1 == 1))))
 
 
-def _exactly(units: Units, counts: list[int]) -> int:
-    """The cost of one call in billionths of a dollar, from prices that are no whole millionths."""
+def _exactly(units: Units, counts: Sequence[tuple[int, int]]) -> int:
+    """The cost of one call in billionths of a dollar, from prices that are no whole millionths; `counts` by class."""
     with localcontext(prec=60):  # all digits of a price of 18 times a number of ten
-        parts = [count * (price or Decimal(0)) for count, price in zip((*counts, 1), units, strict=True)]
+        parts = [count * (units[at] or Decimal(0)) for at, count in (*counts, (4, 1))]
         return int((sum(parts, Decimal(0)) * 1000).to_integral_value(ROUND_HALF_EVEN))
