@@ -393,7 +393,7 @@ def suggestion(model: str, provider: str | None) -> str:
     """
     quoted = {key: _toml_text(value) for key, value in (("model", model), ("provider", provider)) if value}
     lines = [f"{key} = {value}" for key, value in quoted.items()]
-    return "\n".join(["[[price]]", *lines, "input =    # dollars per million tokens", "output = "])
+    return "\n".join(["[[price]]", *lines, "input =    # dollars per million tokens", "output ="])
 
 
 def _toml_text(text: str) -> str:

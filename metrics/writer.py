@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -296,14 +296,34 @@ def _refuse_misfits(connection: Connection, source: Source, batch: pa.Table) -> 
 
 def remove(connection: Connection, source: Source, condition: str, seq: int) -> int:
     """Delete rows inside a transaction, and note their months for the next export; returns how many."""
+    _note_months(connection, source, condition, seq)
+    deleted = connection.execute(f"DELETE FROM rows.{quoted(source.name)} WHERE {condition}").fetchone()
+    return int(deleted[0]) if deleted else 0
+
+
+def rewrite(connection: Connection, source: Source, changes: str, columns: Sequence[str], seq: int) -> int:
+    """Give rows other values inside a transaction, and note their months for the next export; returns how many.
+
+    `changes` is a table with the column `row`, the rowid, and the new values of `columns`. The rows stay in their place
+    and keep their commit number. Only one that is `alone` may do this.
+    """
+    condition = f"rowid IN (SELECT row FROM {changes})"
+    _note_months(connection, source, condition, seq)
+    # What is derived from these rows has to be taken back here, for `condition`, ...
+    values = ", ".join(f"{quoted(name)} = new.{quoted(name)}" for name in columns)
     table = f"rows.{quoted(source.name)}"
+    updated = connection.execute(f"UPDATE {table} SET {values} FROM {changes} AS new WHERE {table}.rowid = new.row")
+    # ... and derived again here, from what they are now.
+    counted = updated.fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _note_months(connection: Connection, source: Source, condition: str, seq: int) -> None:
     connection.execute(
-        f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT FROM {table} "
-        f"WHERE {condition}",
+        f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT "
+        f"FROM rows.{quoted(source.name)} WHERE {condition}",
         [source.name, seq],
     )
-    deleted = connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchone()
-    return int(deleted[0]) if deleted else 0
 
 
 def merged(parts: list[Rows]) -> Rows:

@@ -28,7 +28,7 @@ ONLY_IN = {
     "sqlglot": ("metrics/dialect/",),
     "watchdog": ("metrics/watching.py",),
     "ruamel": ("metrics/cases.py",),
-    "tabulate": ("metrics/adhoc.py",),
+    "tabulate": ("metrics/adhoc.py", "metrics/pricetables.py"),
     "genai_prices": ("metrics/prices.py",),
     "click": ("metrics/__main__.py", "metrics/manual.py"),
     "metrics.api": ("ingest_server.py", "metrics/api/"),
@@ -40,8 +40,8 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "columns", "dialect", "datafiles", "templating", "events", "validation", "limits", "store",
-    "prices", "pricing", "workspace", "idempotency", "writer", "exports", "mutations", "prometheus", "formats", "pipes",
-    "tokens", "instance", "ingest", "api",
+    "prices", "pricing", "workspace", "idempotency", "writer", "exports", "mutations", "repricing", "prometheus",
+    "formats", "pipes", "tokens", "instance", "ingest", "api",
 ]  # fmt: skip
 
 
