@@ -377,13 +377,17 @@ def _own_units(entry: Mapping[str, Any], wrong: Any) -> Units:
         value = entry.get(key)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= MOST:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not _in_range(value):
             raise wrong(f"{key} is dollars per million tokens, a number from 0 to {MOST:,}")
         prices[key] = Decimal(value)
     if missing := [key for key in ("input", "output") if key not in prices]:
         raise wrong(f"{missing[0]} is missing: dollars per million tokens (0 if it costs nothing)")
     plain = prices["input"]
     return Units(plain, prices.get("cached", plain), prices.get("cache_write", plain), prices["output"], Decimal(0))
+
+
+def _in_range(value: int | Decimal) -> bool:
+    return not Decimal(value).is_nan() and 0 <= value <= MOST
 
 
 def suggestion(model: str, provider: str | None) -> str:
