@@ -221,7 +221,7 @@ def pricing(seconds: int, rounds: int) -> None:
     print("events conns   priced rows/s  unpriced rows/s   of it   cpu-s/M  unpriced   (medians of pairs)", flush=True)
     for events, connections in ((1, 32), (100, 32), (1000, 8)):
         bodies = make_bodies(events, _wanted(events, seconds, False), False)
-        pairs = [_pair(bodies, events, connections, seconds) for _ in range(rounds)]
+        pairs = [_pair(bodies, events, connections, seconds, turned=bool(at % 2)) for at in range(rounds)]
         rates = [median([each[at].rows for each in pairs]) for at in (0, 1)]
         cpu = [median([each[at].cpu_per_million for each in pairs]) for at in (0, 1)]
         share = median([priced.rows / plain.rows for priced, plain in pairs])
@@ -229,16 +229,22 @@ def pricing(seconds: int, rounds: int) -> None:
         print(f"{told} {cpu[0]:9.2f} {cpu[1]:9.2f}", flush=True)
 
 
-def _pair(bodies: list[bytes], events: int, connections: int, seconds: int) -> tuple[Measured, Measured]:
-    """One case with prices and without: the second project is ours without the columns that hold them."""
+def _pair(
+    bodies: list[bytes], events: int, connections: int, seconds: int, *, turned: bool
+) -> tuple[Measured, Measured]:
+    """One case with prices and without, or first without: in ours, and in a project without the columns for them."""
     with tempfile.TemporaryDirectory() as name:
         plain = Path(name) / "project"
         plain.mkdir()
         text = (ROOT / "metrics/datasources/llm_events.datasource").read_text()
         kept = [line for line in text.splitlines() if not re.match(r" *`(sent|computed)_cost`", line)]
         (plain / "llm_events.datasource").write_text("\n".join(kept).replace("DEFAULT now64(6),", "DEFAULT now64(6)"))
-        priced = measure(Path(name), bodies, events, connections, seconds)
-        return priced, measure(Path(name), bodies, events, connections, seconds, plain)
+        projects = [ROOT / "metrics", plain]
+        got = {
+            project: measure(Path(name), bodies, events, connections, seconds, project)
+            for project in (projects[::-1] if turned else projects)
+        }
+        return got[projects[0]], got[plain]
 
 
 def reading(seconds: int) -> None:

@@ -39,6 +39,9 @@ NEEDED: Mapping[str, str] = {
 }
 """The columns that a data source must have for its rows to be priced, with their types (without spaces)."""
 
+FEW = 300
+"""Rows below which a loop is quicker than a call into Arrow, whose code is cold by the next group."""
+
 Order = Literal["sent-first", "computed-first", "sent-only", "computed-only"]
 Array = npt.NDArray[Any]
 
@@ -95,18 +98,18 @@ class Pricing:
         classes = [(0, prompt), (3, completion)]
         parts = [(at, _counts(table, name)) for at, name in enumerate(_PARTS, start=1) if name in table.column_names]
         if parts:
-            plain = prompt - sum(tokens for _, tokens in parts)
+            plain = prompt.astype(np.int64) - sum(tokens.astype(np.int64) for _, tokens in parts)
             classes = [(0, plain), *parts, (3, completion)]
         total = sum(tokens * grid.rates[at].take(cell) for at, tokens in classes)
         if grid.by_request:
             total += grid.rates[4].take(cell)
         nano = total if grid.fine else _rounded(total)
         known = self._known(table, grid, cell, classes) if parts or not grid.complete or not nano.min() else None
-        if grid.wide.any():
+        if grid.any_wide:
             nano = nano.copy()
             for row in np.flatnonzero(grid.wide.take(cell)):
                 nano[row] = _exactly(grid.exact[cell[row]], [(at, int(tokens[row])) for at, tokens in classes])
-        return decimals(nano, np.ones(len(nano), bool) if known is None else known, MONEY)
+        return decimals(nano, known, MONEY)
 
     @staticmethod
     def _known(table: pa.Table, grid: Grid, cell: Array, classes: Sequence[tuple[int, Array]]) -> Array:
@@ -146,6 +149,7 @@ class Grid:
             (np.where(rates == UNKNOWN, UNKNOWN * 1000, rates) // 1000 if self.fine else rates).T
         )
         self.wide = np.concatenate([each.wide for each in schedules])
+        self.any_wide = bool(self.wide.any())
         self.exact = [units for each in schedules for units in each.exact]
         self._schedules = schedules
         self._starts = np.cumsum([0, *(len(each.rates) for each in schedules[:-1])])
@@ -181,7 +185,12 @@ class Grid:
 
 def _models(table: pa.Table) -> tuple[list[tuple[str, str | None]], Array]:
     """The distinct models with their providers, and for each row the number of its own."""
-    names = _column(table, "model_name", pa.string()).dictionary_encode()
+    column = _column(table, "model_name", pa.string())
+    if len(column) < FEW and "provider" not in table.column_names:
+        found: dict[str, int] = {}
+        owners = [found.setdefault(name, len(found)) for name in column.to_pylist()]
+        return [(name, None) for name in found], np.array(owners)
+    names = column.dictionary_encode()
     codes = names.indices.to_numpy()
     if "provider" not in table.column_names:
         return [(name, None) for name in names.dictionary.to_pylist()], codes
@@ -206,7 +215,7 @@ def _counts(table: pa.Table, name: str) -> Array:
     found = table.column(name)
     whole = found.chunk(0) if found.num_chunks == 1 else pa.concat_arrays(found.chunks)
     plain = pc.fill_null(whole, 0) if whole.null_count else whole
-    return np.asarray(plain.to_numpy().astype(np.int64))
+    return np.asarray(plain.to_numpy())
 
 
 def _moments(table: pa.Table) -> Array:

@@ -375,11 +375,11 @@ def decimal_array(values: Sequence[float | None], arrow: pa.DataType, exactly: C
     return decimals(whole, ~missing, arrow)
 
 
-def decimals(whole: npt.NDArray[np.int64], known: npt.NDArray[np.bool_], arrow: pa.DataType) -> pa.Array:
-    """Whole numbers of the last place as Decimals of at most 18 digits; NULL where `known` is false."""
+def decimals(whole: npt.NDArray[np.int64], known: npt.NDArray[np.bool_] | None, arrow: pa.DataType) -> pa.Array:
+    """Whole numbers of the last place as Decimals of at most 18 digits; NULL where `known`, if given, is false."""
     halves = np.empty((len(whole), 2), np.int64)  # a 128-bit little-endian integer: the low half, then its sign
     halves[:, 0], halves[:, 1] = whole, whole >> 63
-    valid = None if known.all() else pa.array(known).buffers()[1]
+    valid = None if known is None or known.all() else pa.array(known).buffers()[1]
     return pa.Array.from_buffers(arrow, len(whole), [valid, pa.py_buffer(halves)])
 
 
