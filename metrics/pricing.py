@@ -69,11 +69,8 @@ class Pricing:
             sent = _sent_at_first(table, sent)
             table = table.drop_columns([name for name in ("sent_cost", "computed_cost") if name in names])
         shown, sent, computed = self.costs(table, sent)
-        if "cost" not in names:
-            table = table.append_column("cost", shown)
-        elif shown is not sent:
-            table = table.set_column(names.index("cost"), "cost", shown)
-        return table.append_column("sent_cost", sent).append_column("computed_cost", computed)
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        return pa.table({**columns, "cost": shown, "sent_cost": sent, "computed_cost": computed})
 
     def costs(self, table: pa.Table, sent: pa.Array) -> Cost:
         """The three columns of rows of which `sent` was sent.

@@ -85,7 +85,7 @@ class Store:
         self._healing = False
         self._changed = threading.Condition()
         self._fold_at = LOG_BYTES
-        self._parsed = _Parsed()
+        self._parsed = Parsed()
         self._idle: list[Connection] = []  # cursors for the statements of pipes, ready for the next
         self.alone = threading.Lock()
         """Held while stored rows are moved, summed up or removed: of these only one goes on at a time."""
@@ -346,7 +346,7 @@ def _cursor(connection: Connection) -> Connection:
 
 
 def _run(
-    cursor: Connection, parsed: _Parsed, sql: str, values: dict[str, object], watch: Watch | Deadline
+    cursor: Connection, parsed: Parsed, sql: str, values: dict[str, object], watch: Watch | Deadline
 ) -> QueryResult:
     limits = watch.limits
     started = time.perf_counter()
@@ -373,7 +373,7 @@ _SETTINGS = (
 )
 
 
-class _Parsed:
+class Parsed:
     """Statements as DuckDB has parsed them, those used last, by their text: to parse one takes up to a millisecond."""
 
     def __init__(self) -> None:

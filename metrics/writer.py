@@ -23,7 +23,7 @@ import pyarrow as pa
 from metrics.errors import Busy, PerchError
 from metrics.idempotency import Claim, Counts, duplicates, keep_answer
 from metrics.pricing import Pricing
-from metrics.store import Connection, Misfit, Store, quoted
+from metrics.store import Connection, Misfit, Parsed, Store, quoted
 from metrics.validation import Read, Rows, quarantine_table
 from metrics.workspace import Source
 
@@ -87,6 +87,7 @@ class Writer:
         self._stopping = False
         self._seq = store.last_seq()
         self.sources: Mapping[str, Source] = {}  # those of a reload: set by the task that brings the store up to them
+        self._parsed = Parsed()  # a sixth of what a small INSERT costs is its parsing
         self.pricing = pricing  # set anew by that task too
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
@@ -284,7 +285,7 @@ class Writer:
         if current.is_priced and len(batch):  # here and not in the requests: once for a group, whatever its bodies
             batch = self.pricing.priced(batch)
         batch = current.sorted(batch)  # DuckDB finds it by this name
-        connection.execute(current.insert(batch), {"seq": self._seq})
+        connection.execute(self._parsed(connection, current.insert(batch)), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
 
