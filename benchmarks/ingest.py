@@ -4,7 +4,8 @@ For each number of events a request and of connections, a fresh server takes req
 seconds; then chdb, the engine behind Tinybird, inserts the same NDJSON bytes as often as fits into the same time. Perch
 checks tokens, validates, quarantines, keeps ids apart and fsyncs before it answers; chdb is called in process, parses
 JSONEachRow and does not fsync. Then, how quickly the two endpoints of the tutorial answer while all that goes on; last,
-the rate of the shipped project beside that of a copy of it without rollups, in turns: what their upkeep costs.
+the rate of the shipped project beside that of a copy of it without rollups, in turns: what their upkeep costs; and what
+pricing costs: the same bodies into a table with the columns of prices and into one without them.
 Everything runs on 127.0.0.1 and stops by itself.
 """
 
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import requests
 
@@ -228,6 +230,37 @@ def measure_chdb(folder: Path, events: int, seconds: int) -> Measured:
     return Measured(rate, rate * events, f"{p50:.2f}ms", f"{p99:.2f}ms", cpu, peak, 0)
 
 
+def pricing(seconds: int, rounds: int) -> None:
+    """Print what pricing each call takes off the rate: medians of pairs, each the one and the other in turn."""
+    print("events conns   priced rows/s  unpriced rows/s   of it   cpu-s/M  unpriced   (medians of pairs)", flush=True)
+    for events, connections in ((1, 32), (100, 32), (1000, 8)):
+        bodies = make_bodies(events, _wanted(events, seconds, False), False)
+        pairs = [_pair(bodies, events, connections, seconds, turned=bool(at % 2)) for at in range(rounds)]
+        rates = [median([each[at].rows for each in pairs]) for at in (0, 1)]
+        cpu = [median([each[at].cpu_per_million for each in pairs]) for at in (0, 1)]
+        share = median([priced.rows / plain.rows for priced, plain in pairs])
+        told = f"{events:6} {connections:5} {rates[0]:15,.0f} {rates[1]:16,.0f} {share:7.1%}"
+        print(f"{told} {cpu[0]:9.2f} {cpu[1]:9.2f}", flush=True)
+
+
+def _pair(
+    bodies: list[bytes], events: int, connections: int, seconds: int, *, turned: bool
+) -> tuple[Measured, Measured]:
+    """One case with prices and without, or first without: in ours, and in a project without the columns for them."""
+    with tempfile.TemporaryDirectory() as name:
+        plain = Path(name) / "project"
+        plain.mkdir()
+        text = (ROOT / "metrics/datasources/llm_events.datasource").read_text()
+        kept = [line for line in text.splitlines() if not re.match(r" *`(sent|computed)_cost`", line)]
+        (plain / "llm_events.datasource").write_text("\n".join(kept).replace("DEFAULT now64(6),", "DEFAULT now64(6)"))
+        projects = [ROOT / "metrics", plain]
+        got = {
+            project: measure(Path(name), bodies, events, connections, seconds, project)
+            for project in (projects[::-1] if turned else projects)
+        }
+        return got[projects[0]], got[plain]
+
+
 def reading(seconds: int) -> None:
     """Print the p95 of the tutorial's endpoints over at least a million rows, idle and during ingest at full rate."""
     bodies = make_bodies(1000, 100, False)
@@ -312,8 +345,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="how long each measurement takes (s)")
     parser.add_argument("--cases", default="", help="such as 1x32,1000x8: events a request x connections")
     parser.add_argument("--ids", choices=("both", "with", "without"), default="both")
+    parser.add_argument(
+        "--pricing", type=int, default=0, metavar="PAIRS", help="only what pricing costs, so many pairs"
+    )
     parser.add_argument("--no-chdb", action="store_true", help="measure Perch alone")
     given = parser.parse_args()
+    if given.pricing:
+        pricing(given.seconds, given.pricing)
+        return
     cases = [tuple(int(part) for part in case.split("x")) for case in given.cases.split(",") if case] or CASES
     print("Perch over HTTP (fsync before each answer) | chdb in process (no fsync)", flush=True)
     print("events conns ids     rows/s   req/s      p50      p99  cpu-s/M  peak-MB fail | chdb rows/s  p50  p99  ratio")
@@ -325,6 +364,7 @@ def main() -> None:
     if not given.cases:
         reading(given.seconds)
         upkeep(given.seconds)
+        pricing(given.seconds, 3)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Commands(click.Group):
 
 def _all_mistakes(first: DefinitionError) -> str:
     """What is wrong with the project's definitions, each with its line and a caret; "" if `first` is not of one."""
-    if not first.file.endswith((".datasource", ".pipe")):
+    if not first.file.endswith((".datasource", ".pipe", "prices.toml")):
         return ""
     from metrics.checking import check as check_folder
     from metrics.checking import from_here
@@ -81,7 +81,8 @@ def run(demo: bool) -> None:
 def dev(demo: bool) -> None:
     """Start the API and the dashboard, and serve each definition as soon as it is saved, until Ctrl-C.
 
-    A save of a *.datasource or *.pipe file below PERCH_PROJECT is served within a second, without dropping a request.
+    A save of a *.datasource or *.pipe file below PERCH_PROJECT, or of its prices.toml, is served within a second,
+    without dropping a request.
     New data sources and columns come into the store, pipes whose file is gone answer 404. A definition that is wrong is
     told with file, line and a caret, and what was served before is served still.
     """
@@ -98,7 +99,9 @@ def _run_both(demo: bool, *, watch: bool = False) -> None:
             _start_dashboard(children, here)
             click.echo(_where(here))
             if watch:
-                click.echo(f"  Watching     {here.project} for *.datasource and *.pipe files that are saved")
+                click.echo(
+                    f"  Watching     {here.project} for *.datasource, *.pipe and prices.toml files that are saved"
+                )
             if demo:
                 _fill_if_empty(Api(over_http(here.url, here.local_token())))
             children.wait()
@@ -198,6 +201,60 @@ def backup(folder: Path) -> None:
     with api(load_settings()) as perch:
         copied = perch.post("/v0/backup", folder=folder.resolve())
     click.echo(f"{copied['folder']}: {copied['bytes']:,} bytes, up to commit {copied['commit']:,}")
+
+
+@cli.command()
+@click.argument("model", required=False)
+@click.option("--provider", default="", help="Whose model MODEL is; its name decides if not given.")
+@click.option("--at", default="", metavar="TIME", help="When MODEL was called (UTC); now if not given.")
+@click.option("--unknown", is_flag=True, help="Only the models with calls without a cost, and the lines to add.")
+@click.option("--compare", is_flag=True, help="The costs that were sent against those that are computed, by model.")
+def prices(model: str | None, provider: str, at: str, unknown: bool, compare: bool) -> None:
+    """List the prices of the models in the store, or explain that of MODEL.
+
+    Prices are those of prices.toml below PERCH_PROJECT, then those of genai-prices, which comes with its own table and
+    asks nobody. docs/prices.md has an example of the file.
+    """
+    from metrics import pricetables
+
+    with api(load_settings()) as perch:
+        if model:
+            path = f"/v0/prices/{quote(model, safe='')}"
+            click.echo(pricetables.explained(perch.get(path, provider=provider, at=at)))
+        elif compare:
+            click.echo(pricetables.compared(perch))
+        else:
+            told = pricetables.unknown if unknown else pricetables.listed
+            click.echo(told(perch.get("/v0/prices")))
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--from", "start", default="", metavar="TIME", help="First moment (UTC), such as 2026-01-31.")
+@click.option("--to", "end", default="", metavar="TIME", help="End (UTC), exclusive.")
+@click.option("--model", "models", multiple=True, help="Only the calls of this model; may be repeated.")
+def reprice(dry_run: bool, start: str, end: str, models: tuple[str, ...]) -> None:
+    """Compute the costs of stored calls anew, from their tokens and the prices in force.
+
+    What changes is shown first, by model; a terminal is asked before it is done. It is one transaction, and what apps
+    have sent is kept. Which cost is shown is the setting PERCH_COST.
+    """
+    from metrics import pricetables
+
+    def post(dry: str) -> list[dict[str, Any]]:
+        answer = perch.post("/v0/reprice", start_date=start, end_date=end, model=models, dry_run=dry)
+        changed: list[dict[str, Any]] = answer["models"]
+        return changed
+
+    with api(load_settings()) as perch:
+        changes = post("true")
+        click.echo(pricetables.differences(changes))
+        if dry_run or not changes:
+            return
+        if sys.stdin.isatty():
+            click.confirm("Put these costs in the place of the old ones?", abort=True)
+        done = post("false")
+    click.echo(f"Repriced {sum(each['requests'] for each in done):,} calls.")
 
 
 @cli.group()

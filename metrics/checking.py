@@ -17,6 +17,8 @@ from metrics.datafiles import CONNECTORS, DataSource, Pipe, definition_files, pa
 from metrics.errors import BadRequest, DefinitionError, StartError
 from metrics.materializing import rollups_of
 from metrics.pipes import Endpoint, sample
+from metrics.prices import FILE as PRICES
+from metrics.prices import load_prices
 from metrics.templating import Parameter, Template
 from metrics.validation import Validator
 from metrics.workspace import Columns, Source, Workspace, checked_source
@@ -123,8 +125,13 @@ class _Check:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lines = {path: _lines(path) for path in definition_files(folder)}
+        own = [path for path in (folder / PRICES,) if path.exists()]
+        self.lines = {path: _lines(path) for path in (*definition_files(folder), *own)}
         self.project, self.mistakes = read_folder(folder)
+        try:
+            load_prices(folder)
+        except DefinitionError as error:
+            self.mistakes.append(error)
         self.found: dict[tuple[Path, int, int, str], Problem] = {}
         self.pipes: list[CheckedPipe] = []
         self.broken: set[str] = set()

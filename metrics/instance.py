@@ -21,6 +21,7 @@ from metrics.idempotency import Keys
 from metrics.materializing import rollups_of
 from metrics.ordering import Orderer
 from metrics.pipes import Endpoints
+from metrics.pricing import Pricing
 from metrics.retention import Retention
 from metrics.rollups import Rollup, asking_for_fresh, keep_up
 from metrics.rollups import bring_up as bring_up_rollups
@@ -79,11 +80,11 @@ class Perch:
         """
         workspace = load_workspace(self.settings.project)
         read = Definitions(workspace, _endpoints(self.settings, self.store, workspace))
-        earlier, rollups = self.writer.sources, rollups_of(workspace)
+        earlier, rollups = (self.writer.sources, self.writer.pricing), rollups_of(workspace)
         try:
             self.writer.run(lambda connection: self._take_over(connection, workspace, rollups), alone=True)
         except BaseException:  # it may have failed after that, in its commit
-            self.writer.sources = earlier
+            self.writer.sources, self.writer.pricing = earlier
             raise
         self.tokens.read()
         self.definitions = read
@@ -93,6 +94,7 @@ class Perch:
         _bring_up(connection, workspace, rollups)
         self.writer.sources = workspace.sources
         self.store.asks_for_fresh = asking_for_fresh(rollups)
+        self.writer.pricing = Pricing(workspace.prices, self.settings.cost)
 
 
 @contextlib.contextmanager
@@ -143,7 +145,8 @@ def _bring_up(connection: Connection, workspace: Workspace, rollups: Sequence[Ro
 
 
 def _running(settings: Settings, store: Store, workspace: Workspace) -> Iterator[Perch]:
-    writer = Writer(store, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
+    pricing = Pricing(workspace.prices, settings.cost)
+    writer = Writer(store, pricing, queue_rows=settings.queue_rows, queue_bytes=settings.queue_bytes)
     tokens = Tokens(store, writer, admin_token(settings))
     keys = Keys(store, settings.idempotency_keep)
     exporter = Exporter(store, writer, settings.exports_dir)

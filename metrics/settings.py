@@ -10,7 +10,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     )
     export_every: Duration = Field(
         default=timedelta(hours=1), description="How often changed months are exported as Parquet."
+    )
+
+    cost: Literal["sent-first", "computed-first", "sent-only", "computed-only"] = Field(
+        default="sent-first",
+        description="Which cost of a call is shown as `cost` (docs/prices.md): `sent-first` (what was sent, else what "
+        "was computed), `computed-first`, `sent-only`, `computed-only`. For rows that are written from now on; "
+        "`python -m metrics reprice` does it for the others.",
     )
 
     @property

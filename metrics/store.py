@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -450,6 +451,29 @@ _SETTINGS = (
     "SET python_enable_replacements = false",  # else a name in SQL could be a variable of Python
     "SET enable_profiling = 'no_output'",
 )
+
+
+class Parsed:
+    """Statements as DuckDB has parsed them, those used last, by their text: to parse one takes up to a millisecond."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, duckdb.Statement] = OrderedDict()
+
+    def __call__(self, cursor: Connection, sql: str) -> duckdb.Statement | str:
+        """The statement of a text; of a long one the text itself, which is parsed when it is run."""
+        statement = self._kept.pop(sql, None)
+        if statement is None:
+            if len(sql) > _PARSED_CHARACTERS:
+                return sql
+            (statement,) = cursor.extract_statements(sql)
+        self._kept[sql] = statement
+        if len(self._kept) > _PARSED_STATEMENTS:
+            with contextlib.suppress(KeyError):
+                self._kept.popitem(last=False)
+        return statement
+
+
+_PARSED_STATEMENTS, _PARSED_CHARACTERS = 256, 50_000
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from metrics.columns import ColumnType, json_text, parse_type
@@ -371,9 +372,14 @@ def decimal_array(values: Sequence[float | None], arrow: pa.DataType, exactly: C
         exact = exactly(int(row))
         assert isinstance(exact, Decimal)
         whole[row] = int(exact.scaleb(arrow.scale))
+    return decimals(whole, ~missing, arrow)
+
+
+def decimals(whole: npt.NDArray[np.int64], known: npt.NDArray[np.bool_] | None, arrow: pa.DataType) -> pa.Array:
+    """Whole numbers of the last place as Decimals of at most 18 digits; NULL where `known`, if given, is false."""
     halves = np.empty((len(whole), 2), np.int64)  # a 128-bit little-endian integer: the low half, then its sign
     halves[:, 0], halves[:, 1] = whole, whole >> 63
-    valid = pa.array(~missing).buffers()[1] if missing.any() else None
+    valid = None if known is None or known.all() else pa.array(known).buffers()[1]
     return pa.Array.from_buffers(arrow, len(whole), [valid, pa.py_buffer(halves)])
 
 

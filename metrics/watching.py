@@ -20,12 +20,13 @@ from metrics.checking import check, from_here
 from metrics.datafiles import load_folder
 from metrics.errors import DefinitionError, PerchError, StartError
 from metrics.instance import Perch
+from metrics.prices import FILE, load_prices
 
 QUIET = 0.1
 """Seconds without another change after which a save is complete: editors write, rename and touch in a row."""
 
 _CHANGES = frozenset(("created", "modified", "moved", "deleted"))  # and not the reading of a file, which we do too
-_SUFFIXES = (".datasource", ".pipe")
+_SUFFIXES = (".datasource", ".pipe", FILE)
 
 Say = Callable[[str], None]
 log = logging.getLogger(__name__)
@@ -65,10 +66,11 @@ def watching(perch: Perch, say: Say) -> Iterator[None]:
 def _is_stale(perch: Perch) -> bool:
     try:
         now = load_folder(perch.settings.project)
+        prices = load_prices(perch.settings.project)
     except DefinitionError:
         return True
     served = {name: source.definition for name, source in perch.workspace.sources.items()}
-    return now.pipes != perch.workspace.pipes or now.datasources != served
+    return now.pipes != perch.workspace.pipes or now.datasources != served or prices != perch.workspace.prices
 
 
 class _Saves(FileSystemEventHandler):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from metrics.datafiles import Column, DataSource, Pipe, load_folder
 from metrics.dialect import MACROS, compile_expression
 from metrics.errors import BadRequest, DefinitionError, NotFound, StartError
 from metrics.partitions import Lifetime, lifetime, month_column
+from metrics.prices import Prices, load_prices
+from metrics.pricing import NEEDED
 from metrics.store import Connection, quoted
 from metrics.validation import QUARANTINE_EXTRA, Validator
 
@@ -105,6 +107,11 @@ class Source:
         kept = f" WHERE {quoted(deleted)} = 0" if deleted else ""
         return f"(SELECT {', '.join(quoted(name) for name, _ in self.columns)} FROM ({last}){kept})"
 
+    @cached_property
+    def is_priced(self) -> bool:
+        """Whether its rows have a sent and a computed cost beside the one that is shown."""
+        return NEEDED.items() <= {name: plain_type(kind) for name, kind in self.columns}.items()
+
     @property
     def unique_key(self) -> str:
         """The column of row ids that `TAGS "unique_key=..."` declares; "" without one."""
@@ -181,10 +188,11 @@ _CAST_FROM_TEXT = {"UUID", "HUGEINT", "UHUGEINT"}
 
 @dataclass(frozen=True)
 class Workspace:
-    """Every definition of a project, checked."""
+    """Every definition of a project, checked, and its prices."""
 
     sources: Mapping[str, Source]
     pipes: Mapping[str, Pipe]
+    prices: Prices = field(default_factory=Prices)
 
     def source(self, name: str) -> Source:
         """The data source `name`; raises NotFound with the names that exist."""
@@ -254,7 +262,7 @@ def load_workspace(folder: Path) -> Workspace:
         raise StartError(f"PERCH_PROJECT: the folder {folder} does not exist.")
     project = load_folder(folder)
     sources = {name: checked_source(definition) for name, definition in sorted(project.datasources.items())}
-    return Workspace(sources, dict(sorted(project.pipes.items())))
+    return Workspace(sources, dict(sorted(project.pipes.items())), load_prices(folder))
 
 
 def checked_source(definition: DataSource) -> Source:
@@ -304,7 +312,8 @@ def _bring_up(connection: Connection, source: Source) -> None:
         _create(connection, source)
     else:
         _refuse_changes(connection, source, old)
-        _add_columns(connection, source, old)
+        if _add_columns(connection, source, old):
+            _mark_all_months(connection, source)
     for name, columns in ((source.name, source.columns), (source.quarantine, source.quarantine_columns)):
         listed = ", ".join(quoted(column) for column, _ in columns)
         connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT {listed} FROM rows.{quoted(name)}")
@@ -359,19 +368,26 @@ def _refuse_new_engine(connection: Connection, source: Source) -> None:
             raise StartError(f"{where}: {option} is '{was}' in the store and '{now}' in the file; undo that.")
 
 
-def _add_columns(connection: Connection, source: Source, old: Mapping[str, str]) -> None:
-    for column in source.definition.columns:
-        if column.name in old:
-            continue
+def _mark_all_months(connection: Connection, source: Source) -> None:
+    """Have every month exported again: their files lack the new columns."""
+    connection.execute(
+        "INSERT INTO internal.changed_months SELECT datasource, month, last.seq + 1 "
+        "FROM internal.exports, internal.last_change AS last WHERE datasource = ?",
+        [source.name],
+    )
+
+
+def _add_columns(connection: Connection, source: Source, old: Mapping[str, str]) -> bool:
+    """Add the columns that are new; whether there were any."""
+    added = [column for column in source.definition.columns if column.name not in old]
+    for column in added:
         table, name = quoted(source.name), quoted(column.name)
         connection.execute(f"ALTER TABLE rows.{table} ADD COLUMN {name} {parse_type(column.type).duckdb}")
         connection.execute(f"ALTER TABLE rows.{quoted(source.quarantine)} ADD COLUMN {name} VARCHAR")
         if column.default is not None:
             connection.execute(f"UPDATE rows.{table} SET {name} = {source.default(column)}")
+        elif column.name == "sent_cost" and source.is_priced:  # until then each cost was what an app had sent
+            connection.execute(f"UPDATE rows.{table} SET sent_cost = cost")
         values = [source.name, column.name, column.type]
         connection.execute("INSERT INTO internal.columns VALUES (?, ?, ?)", values)
-        connection.execute(  # their files lack the column
-            "INSERT INTO internal.changed_months SELECT datasource, month, last.seq + 1 "
-            "FROM internal.exports, internal.last_change AS last WHERE datasource = ?",
-            [source.name],
-        )
+    return bool(added)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from metrics.errors import Busy, PerchError
 from metrics.idempotency import Claim, Counts, duplicates, keep_answer
+from metrics.pricing import Pricing
 from metrics.rollups import corrected
-from metrics.store import Connection, Misfit, Store, quoted
+from metrics.store import Connection, Misfit, Parsed, Store, quoted
 from metrics.validation import Read, Rows, quarantine_table
 from metrics.workspace import Source
 
@@ -84,7 +85,7 @@ class _Fold(_Waiting):
 class Writer:
     """Owns the store's writing connection from `start` to `stop`."""
 
-    def __init__(self, store: Store, *, queue_rows: int, queue_bytes: int) -> None:
+    def __init__(self, store: Store, pricing: Pricing, *, queue_rows: int, queue_bytes: int) -> None:
         self._store = store
         self._limits = queue_rows, queue_bytes
         self._waiting: deque[_Waiting] = deque()
@@ -95,6 +96,8 @@ class Writer:
         self.written = 0
         """Rows written since the start."""
         self.sources: Mapping[str, Source] = {}  # those of a reload: set by the task that brings the store up to them
+        self._parsed = Parsed()  # a sixth of what a small INSERT costs is its parsing
+        self.pricing = pricing  # set anew by that task too
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     @property
@@ -307,8 +310,10 @@ class Writer:
         if repeated.any():
             _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
+        if current.is_priced and len(batch):  # here and not in the requests: once for a group, whatever its bodies
+            batch = self.pricing.priced(batch)
         batch = current.sorted(batch)  # DuckDB finds it by this name
-        connection.execute(current.insert(batch), {"seq": self._seq})
+        connection.execute(self._parsed(connection, current.insert(batch)), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
 
@@ -325,14 +330,34 @@ def remove(connection: Connection, source: Source, condition: str, seq: int) -> 
         chosen = f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT rowid AS row FROM {table} WHERE {condition}"
         connection.execute(chosen)
         condition = "rowid IN (SELECT row FROM temp.chosen)"
-    connection.execute(
-        f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT FROM {table} "
-        f"WHERE {condition}",
-        [source.name, seq],
-    )
+    _note_months(connection, source, condition, seq)
     with corrected(connection, source.name, condition):
         deleted = connection.execute(f"DELETE FROM {table} WHERE {condition}").fetchone()
     return int(deleted[0]) if deleted else 0
+
+
+def rewrite(connection: Connection, source: Source, changes: str, columns: Sequence[str], seq: int) -> int:
+    """Give rows other values inside a transaction, put rollups right, and note months for the next export.
+
+    Returns how many. `changes` is a table with the column `row`, the rowid, and the new values of `columns`. The rows
+    stay in their place and keep their commit number. Only one that is `alone` may do this.
+    """
+    condition = f"rowid IN (SELECT row FROM {changes})"
+    _note_months(connection, source, condition, seq)
+    values = ", ".join(f"{quoted(name)} = new.{quoted(name)}" for name in columns)
+    table = f"rows.{quoted(source.name)}"
+    change = f"UPDATE {table} SET {values} FROM {changes} AS new WHERE {table}.rowid = new.row"
+    with corrected(connection, source.name, condition):
+        updated = connection.execute(change).fetchone()
+    return int(updated[0]) if updated else 0
+
+
+def _note_months(connection: Connection, source: Source, condition: str, seq: int) -> None:
+    connection.execute(
+        f"INSERT INTO internal.changed_months SELECT DISTINCT ?, {source.month}, ?::UBIGINT "
+        f"FROM rows.{quoted(source.name)} WHERE {condition}",
+        [source.name, seq],
+    )
 
 
 def merged(parts: list[Rows]) -> Rows:

@@ -6,7 +6,7 @@ from metrics.dashboard import client, figures, frame, states, tables
 
 
 def body(view: frame.View) -> None:
-    """Health of the store, what was quarantined, the latest events, the exports, the API."""
+    """Health of the store, what was quarantined, the latest events, the exports, calls without a price, the API."""
     filters = view.filters
     rows = client.fetch(
         store=client.datasource("llm_events", "statistics"),
@@ -14,6 +14,8 @@ def body(view: frame.View) -> None:
         events=client.pipe("llm_recent_events", filters.period(), limit="200"),
         exports=client.datasource("llm_events", "exports"),
         order=client.datasource("llm_events", "order"),
+        unpriced=client.pipe("llm_unpriced", filters.period()),
+        prices=client.prices(),
     )
     figures.health(view.health, rows, filters)
     with states.panel("Latest events", "newest first, at most 200, of this view"):
@@ -34,6 +36,8 @@ def body(view: frame.View) -> None:
             st.code("python -m metrics export", language="bash")
         else:
             tables.show_exports(rows["exports"], filters.timezone)
+    with states.panel("Calls without a price", "of this view, by model"):
+        figures.unpriced(rows, filters)
     with states.panel("The same numbers for scripts"):
         figures.api(filters)
 

@@ -7,7 +7,7 @@ from metrics.dashboard.charts import heatmap, shares, stacked
 
 
 def body(view: frame.View) -> None:
-    """Figures of cost, usage by a chosen dimension, its shares, the hours of the week, unit costs by model."""
+    """Figures of cost, usage by a chosen dimension, its shares, the hours of the week, unit and odd costs."""
     filters = view.filters
     dimension = controls.dimension_in_use(view.values)
     rows = client.fetch(
@@ -16,6 +16,9 @@ def body(view: frame.View) -> None:
         split=client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
         hours=client.pipe("llm_usage_timeseries", filters.series("hour")),
         usage=client.pipe("llm_usage_by_model", filters.period()),
+        unpriced=client.pipe("llm_unpriced", filters.period()),
+        outliers=client.pipe("llm_cost_outliers", filters.period(), limit="50"),
+        prices=client.prices(),
     )
     if figures.usage(rows, view):
         return
@@ -41,6 +44,11 @@ def body(view: frame.View) -> None:
     with states.panel("Cost by model"):
         view.offer(rows["usage"], "usage_by_model")
         tables.show_spend(rows["usage"])
+    left, right = st.columns([1, 1], gap="small")
+    with left, states.panel("Calls without a price"):
+        figures.unpriced(rows, filters)
+    with right, states.panel("Far above the median", "over $1 and 20 times the model's median"):
+        figures.outliers(rows, filters)
 
 
 frame.page("Usage", body)

@@ -91,6 +91,7 @@ def test_good_rows_stay_and_bad_ones_are_kept_with_their_reasons(perch: Perch) -
 
 def test_a_missing_value_takes_the_default_or_quarantines(perch: Perch) -> None:
     without = {name: value for name, value in EVENT.items() if name not in ("total_tokens", "error_message", "cost")}
+    without["model_name"] = "nobody-knows"
     perch.post_events("llm_events", [without, {**EVENT, "total_tokens": None, "unknown": 1}])
     rows = perch.sql("SELECT total_tokens, error_message, cost FROM llm_events ORDER BY cost NULLS FIRST")
     assert rows[0] == {"total_tokens": 200, "error_message": "", "cost": None}

@@ -28,7 +28,8 @@ ONLY_IN = {
     "sqlglot": ("metrics/dialect/",),
     "watchdog": ("metrics/watching.py",),
     "ruamel": ("metrics/cases.py",),
-    "tabulate": ("metrics/adhoc.py",),
+    "tabulate": ("metrics/adhoc.py", "metrics/pricetables.py"),
+    "genai_prices": ("metrics/prices.py",),
     "click": ("metrics/__main__.py", "metrics/manual.py"),
     "metrics.api": ("ingest_server.py", "metrics/api/"),
     "metrics.dashboard": ("app.py", "pages/", "metrics/dashboard/"),
@@ -39,8 +40,9 @@ ONLY_IN = {
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
     "errors", "settings", "dialect", "columns", "datafiles", "templating", "events", "validation", "limits", "store",
-    "partitions", "workspace", "idempotency", "rollups", "writer", "ordering", "exports", "retention", "backup",
-    "mutations", "prometheus", "formats", "pipes", "tokens", "materializing", "instance", "ingest", "api",
+    "partitions", "prices", "pricing", "workspace", "idempotency", "rollups", "writer", "ordering", "exports",
+    "retention", "backup", "mutations", "repricing", "prometheus", "formats", "pipes", "tokens", "materializing",
+    "instance", "ingest", "api",
 ]  # fmt: skip
 
 

@@ -188,7 +188,8 @@ def test_the_first_event_turns_an_empty_page_live(perch: Perch, open_page: Open)
 
 
 def test_from_nothing_is_new_and_without_a_price_is_unpriced(perch: Perch, open_page: Open) -> None:
-    perch.post_events("llm_events", [event(cost=None), event(cost=None, latency=4000)])
+    nobody = event(model_name="nobody-knows", cost=None)
+    perch.post_events("llm_events", [nobody, {**nobody, "latency": 4000}])
     app = open_page(perch.url, perch.admin_token)
     assert figures(app)["Spend"] == "unpriced"
     assert {metric.label: metric.delta for metric in app.metric}["Requests"] == "new"
@@ -225,3 +226,24 @@ def test_the_data_page_tells_why_rows_were_refused(perch: Perch, open_page: Open
     app = open_page(perch.url, perch.admin_token, "data")
     assert figures(app)["Quarantined"] == "2"
     assert "2 rows arrived but could not be read" in words(open_page(perch.url, perch.admin_token))
+
+
+@pytest.mark.parametrize("page", ["usage", "data"])
+def test_calls_without_a_price_are_told_with_the_lines_to_add(perch: Perch, open_page: Open, page: str) -> None:
+    mine = event(model_name="mine", cost=None)
+    perch.post_events("llm_events", [mine, mine, event(model_name="theirs", cost=None, provider="they"), event()])
+    told = words(open_page(perch.url, perch.admin_token, page))
+    assert "unpriced: **3 requests, 600 tokens**" in told
+    assert '[[price]]\nmodel = "mine"\ninput =' in told
+    assert '[[price]]\nmodel = "theirs"\nprovider = "they"' in told
+    assert 'model = "gpt-4"' not in told
+
+
+def test_a_call_far_above_the_median_is_shown(perch: Perch, open_page: Open) -> None:
+    perch.post_events("llm_events", [event() for _ in range(5)])
+    assert "No call cost over $1" in words(open_page(perch.url, perch.admin_token, "usage"))
+    perch.post_events("llm_events", event(cost=41))
+    app = open_page(perch.url, perch.admin_token, "usage")
+    assert "No call cost over $1" not in words(app)
+    (shown,) = [table.value for table in app.dataframe if "times_median" in table.value]
+    assert shown["times_median"].tolist() == [2050]

@@ -171,7 +171,7 @@ BODIES = st.lists(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perch]:
-    with running(make_settings(tmp_path_factory.mktemp("properties"))) as perch:
+    with running(make_settings(tmp_path_factory.mktemp("properties"), cost="sent-only")) as perch:
         yield perch
 
 

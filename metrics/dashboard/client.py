@@ -70,6 +70,11 @@ def datasource(name: str, part: str) -> Call:
     return Call(f"/v0/datasources/{name}", (), part)
 
 
+def prices() -> Call:
+    """The models of all stored calls, with their prices and with what those lack that have none."""
+    return Call("/v0/prices", (), "models")
+
+
 class Rows:
     """Answers by the names they were asked for under; reading one that failed raises its `EndpointFailed`."""
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import client, kpis, states, timeline
+from metrics.dashboard import client, kpis, states, tables, timeline
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import stacked
 from metrics.dashboard.filters import Filters
@@ -111,6 +111,31 @@ def _order(told: pd.Series) -> str:
         return f"Order: sorting: {told['overlapping']:,} of {told['row_groups']:,} row groups overlap"
     until = told.get("sorted_until")
     return "Order: no day is closed yet" if pd.isna(until) else f"Order: sorted up to {until}"
+
+
+def unpriced(rows: client.Rows, filters: Filters) -> None:
+    """How many calls have no price, by model, and the lines that give them one."""
+    held = rows["unpriced"]
+    if held.empty:
+        return states.calm("Every call of this view has a price.")
+    requests, used = held["unpriced_requests"].sum(), held["unpriced_tokens"].sum()
+    st.markdown(f"unpriced: **{fmt.plural(requests, 'request')}, {fmt.plural(used, 'token')}**")
+    tables.show_unpriced(held, filters.timezone)
+    keys = ["model_name", "provider"]
+    lines = rows["prices"].rename(columns={"model": "model_name"})[[*keys, "add"]].dropna(subset="add")
+    adding = held[keys].merge(lines, on=keys)["add"]
+    if len(adding):
+        st.caption("Add to `prices.toml` of the project with the prices filled in; `python -m metrics reprice` then "
+                   "prices the calls that are stored.")  # fmt: skip
+        st.code("\n\n".join(adding), language="toml", height=min(220, 40 + 120 * len(adding)))
+    return None
+
+
+def outliers(rows: client.Rows, filters: Filters) -> None:
+    """Single calls that cost far more than their model's calls do."""
+    if rows["outliers"].empty:
+        return states.calm("No call cost over $1 and over 20 times its model's median.")
+    return tables.show_outliers(rows["outliers"], filters.timezone)
 
 
 def api(filters: Filters) -> None:

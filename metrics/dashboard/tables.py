@@ -161,6 +161,41 @@ def show_quarantine(rows: pd.DataFrame, zone: str) -> None:
     )
 
 
+def show_unpriced(rows: pd.DataFrame, zone: str) -> None:
+    """The models of calls without a price."""
+    show(
+        rows,
+        "Unpriced calls by model",
+        ["model_name", "provider", "unpriced_requests", "unpriced_tokens", "last_seen"],
+        {
+            "model_name": cc.TextColumn("Model", width=170),
+            "provider": cc.TextColumn("Provider", width=80),
+            "unpriced_requests": cc.NumberColumn("Requests", format="localized", width=76),
+            "unpriced_tokens": cc.NumberColumn("Tokens", format="localized", width=80),
+            "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=128),
+        },
+    )
+
+
+def show_outliers(rows: pd.DataFrame, zone: str) -> None:
+    """Calls far above their model's median cost."""
+    others = [name for name in ("user", "team", "feature", "id") if _filled(rows[name])]
+    show(
+        rows,
+        "Calls far above the median cost of their model",
+        ["event_time", "model_name", "cost", "times_median", "prompt_tokens", "completion_tokens", *others],
+        {
+            "event_time": cc.DatetimeColumn("Time", format="D MMM YYYY HH:mm", timezone=zone, width=128),
+            "model_name": cc.TextColumn("Model", width=170),
+            "cost": cc.NumberColumn("Cost", format="$%.2f", width=70),
+            "times_median": cc.NumberColumn("× median", format="%.0f", width=70, help="Cost / median of the model"),
+            "prompt_tokens": cc.NumberColumn("Prompt", format="localized", width=80),
+            "completion_tokens": cc.NumberColumn("Completion", format="localized", width=80),
+            **{name: cc.TextColumn(name.capitalize()) for name in others},
+        },
+    )
+
+
 def show_exports(rows: pd.DataFrame, zone: str) -> None:
     """The monthly Parquet files."""
     table = rows.assign(size=rows["bytes"].map(fmt.bytes_), exported_at=pd.to_datetime(rows["exported_at"], utc=True))
