@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
@@ -163,7 +164,7 @@ def write(exports: Path, rows: int, end: datetime) -> list[Path]:
     paths = [month_path(exports, month) for month in months(end)]
     missing = [(month, path) for month, path in zip(months(end), paths, strict=True) if not path.exists()]
     if missing:
-        with closing(_generator(rows, end)) as connection:
+        with closing(_generator(rows, end, exports / ".spill")) as connection:
             for month, path in tqdm(missing, desc=f"{rows:,} rows", unit="month"):
                 _write_month(connection, month, path)
     return paths
@@ -185,7 +186,7 @@ def bodies(count: int) -> Iterator[bytes]:
     """Bodies of 1,000 such events as NDJSON, whose event_time is the text `@now`; ingested_at is left to the server."""
     end = datetime(2026, 1, 1)
     columns = ", ".join(f'"{name}"' for name in COLUMNS if name not in ("event_time", "ingested_at"))
-    with closing(_generator(1_000 * count * 365, end)) as connection:
+    with TemporaryDirectory() as spill, closing(_generator(1_000 * count * 365, end, Path(spill))) as connection:
         reader = connection.execute(
             f"SELECT {columns} FROM ({EVENTS}) LIMIT {1_000 * count}",
             {"start": end - timedelta(days=7), "end": end},
@@ -200,9 +201,12 @@ def _next(month: datetime) -> datetime:
     return (month + timedelta(days=32)).replace(day=1)
 
 
-def _generator(rows: int, end: datetime) -> Connection:
-    """A connection that knows what there is to choose from, and which rows each hour of the year has."""
-    connection = duckdb.connect()
+def _generator(rows: int, end: datetime, spill: Path) -> Connection:
+    """A connection that knows what there is to choose from, and which rows each hour of the year has.
+
+    What does not fit into memory goes below `spill`, and not below the current folder, which may be a checkout.
+    """
+    connection = duckdb.connect(config={"temp_directory": str(spill)})
     connection.execute(SETUP)
     for name, made in (
         ("models", _models()),
