@@ -378,19 +378,81 @@ def corrected(connection: Connection, base: str, condition: str) -> Iterator[Non
         yield
         return
     touched = f"SELECT * FROM rows.{quoted(base)} WHERE ({condition}) AND _seq <= {until}"
+    if (period := _whole_period(connection, rollups, touched, until)) is not None:
+        yield
+        _make_anew(connection, rollups, period, until)
+        return
     _note_touched(connection, rollups, f"({touched})")
     ranges = _ranges(connection, rollups, f"({touched})")
     yield
-    reading = [
-        f"rows.{quoted(base)} WHERE _seq <= {until} AND {ranges[each.name]}" for each in rollups if each.reads == base
-    ]
-    left = sum(_count(connection, rows) for rows in reading)
-    if condition == "true" or left > MOST_READ_AGAIN:
-        _empty(connection, rollups, start_again=left > 0)
-    else:
+    if not _too_many(connection, rollups, ranges, until):
         _put_right(connection, rollups, ranges, until)
     for rollup in rollups:
         connection.execute(f"DROP TABLE IF EXISTS temp.{_touched(rollup.name)}")
+
+
+Period = tuple[datetime, datetime]
+"""The first time and the last."""
+
+
+def _whole_period(connection: Connection, rollups: Sequence[Rollup], touched: str, until: int) -> Period | None:
+    """The time from the first of the touched rows to the last, if every row of the base in it is one of them.
+
+    None as well where a rollup has groups without a time, or there are no such rows.
+    """
+    first = rollups[0]
+    if not all(rollup.time_column and rollup.slack is not None for rollup in rollups):
+        return None
+    time = quoted(next(rollup.read_time for rollup in rollups if rollup.reads == first.base))
+    row = connection.execute(f"SELECT count(*), min({time}), max({time}) FROM ({touched})").fetchone()
+    if row is None or not row[0]:
+        return None
+    within = f"{time} BETWEEN TIMESTAMP '{row[1]}' AND TIMESTAMP '{row[2]}'"
+    whole = _count(connection, f"rows.{quoted(first.base)} WHERE _seq <= {until} AND {within}")
+    return (row[1], row[2]) if whole == row[0] else None
+
+
+def _make_anew(connection: Connection, rollups: Sequence[Rollup], period: Period, until: int) -> None:
+    """Make the groups anew in which a row of the period may be: when a month expires, few rows are left to read."""
+    periods = {rollups[0].base: period}
+    for rollup in rollups:
+        periods[rollup.name] = _wider(periods[rollup.reads], rollup.slack or 0)
+    ranges = {
+        rollup.name: _between(rollup.read_time, _wider(periods[rollup.reads], 2 * (rollup.slack or 0)))
+        for rollup in rollups
+    }
+    if _too_many(connection, rollups, ranges, until):
+        return
+    for rollup in rollups:
+        groups = _between(rollup.time_column, periods[rollup.name])
+        connection.execute(f"DELETE FROM {rollup.table} WHERE {groups}")
+        rows = f"(SELECT * FROM rows.{quoted(rollup.reads)} WHERE _seq <= {until} AND {ranges[rollup.name]})"
+        _append(connection, rollup, f"SELECT {rollup.listed} FROM ({rollup.over(rows)}) WHERE {groups}", until)
+
+
+def _wider(period: Period, seconds: int) -> Period:
+    return period[0] - timedelta(seconds=seconds), period[1] + timedelta(seconds=seconds)
+
+
+def _between(column: str, period: Period) -> str:
+    return f"{quoted(column)} BETWEEN TIMESTAMP '{period[0]}' AND TIMESTAMP '{period[1]}'"
+
+
+def _too_many(connection: Connection, rollups: Sequence[Rollup], ranges: dict[str, str], until: int) -> bool:
+    """Whether more rows would have to be read than the writer may wait for; then the rollups start anew instead."""
+    base = rollups[0].base
+    reading = [
+        f"rows.{quoted(base)} WHERE _seq <= {until} AND {ranges[rollup.name]}"
+        for rollup in rollups
+        if rollup.reads == base
+    ]
+    left = sum(_count(connection, rows) for rows in reading)
+    if left <= MOST_READ_AGAIN:
+        return False
+    for rollup in rollups:
+        connection.execute(f"DELETE FROM {rollup.table}")
+    connection.execute("UPDATE internal.rollup_marks SET seq = 0 WHERE base = ?", [base])
+    return True
 
 
 def _touched(name: str) -> str:
@@ -427,8 +489,7 @@ def _range(connection: Connection, rollup: Rollup, touched: str) -> str:
     row = connection.execute(f"SELECT min({time}), max({time}) FROM {touched}").fetchone()
     if row is None or row[0] is None:
         return "false"
-    first, last = row[0] - timedelta(seconds=rollup.slack), row[1] + timedelta(seconds=rollup.slack)
-    return f"{time} BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}'"
+    return _between(rollup.read_time, _wider((row[0], row[1]), rollup.slack))
 
 
 def _put_right(connection: Connection, rollups: Sequence[Rollup], ranges: dict[str, str], until: int) -> None:
@@ -446,14 +507,6 @@ def _put_right(connection: Connection, rollups: Sequence[Rollup], ranges: dict[s
             f"SELECT {rollup.listed} FROM ({made}) AS r SEMI JOIN {_touched(rollup.name)} AS t ON {same}",
             until,
         )
-
-
-def _empty(connection: Connection, rollups: Sequence[Rollup], *, start_again: bool) -> None:
-    """Take all rows out; where there are rows of the base left, `roll_up` begins with the first of them again."""
-    for rollup in rollups:
-        connection.execute(f"DELETE FROM {rollup.table}")
-    if start_again:
-        connection.execute("UPDATE internal.rollup_marks SET seq = 0 WHERE base = ?", [rollups[0].base])
 
 
 def _count(connection: Connection, rows: str) -> int:
