@@ -31,7 +31,7 @@ format: $(DEV)  ## Format every file
 	@$(PY) -m ruff check --fix --quiet .
 	@$(PY) -m ruff format .
 
-bench: $(DEV)  ## Measure questions about a year of 1, 10 and 100 million calls beside ClickHouse (about an hour, 20 GB)
+bench: $(DEV)  ## Measure questions about a year of 1, 10 and 100 million calls beside ClickHouse (about half an hour, 20 GB)
 	@$(PY) -m benchmarks.history
 
 bench-ingest: $(DEV)  ## Measure ingest beside ClickHouse, and what rollups cost (needs wrk; about 7 minutes)

@@ -124,7 +124,7 @@ other on the same machine. Written by `python -m benchmarks.draw` from the figur
 ## Repeat it
 
 ```
-$ make bench                                              # all sizes: about an hour, and 20 GB of disk
+$ make bench                                              # all sizes: about half an hour, and 20 GB of disk
 $ python -m benchmarks.history --rows 1000000 --out results.json
 $ python -m benchmarks.draw results.json docs/
 ```
