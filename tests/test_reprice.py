@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 from metrics.settings import Settings
-from tests.conftest import Json, Perch, make_settings, running
+from tests.conftest import ROOT, Json, Perch, make_settings, running
 from tests.test_commands import Result, environment, invoke, run_command
 from tests.test_prices import CALL, copied, stored
 
@@ -170,3 +171,22 @@ def test_a_wrong_time_is_one_sentence(before: Settings) -> None:
     result = invoke(env(before), "reprice", "--from", "yesterday")
     assert result.code == 1
     assert "start_date=yesterday is not a time; write it as 2026-01-31" in result.err
+
+
+def test_rollups_have_the_new_costs(before: Settings) -> None:
+    def sums(perch: Perch, source: str, cost: str) -> dict[str, str]:
+        asked = f"SELECT model_name, toString(sum(s.{cost})) AS cost FROM {source} AS s GROUP BY model_name"
+        return {row["model_name"]: row["cost"] for row in perch.sql(asked)}
+
+    for folder in ("parts", "materializations"):
+        shutil.copytree(ROOT / "metrics" / folder, before.project / folder)
+    with running(before) as perch:
+        assert perch.request("POST", "/v0/rollups").json()["rows"] == len(CALLS)
+        old = sums(perch, "llm_events", "cost")
+        assert sums(perch, "llm_usage_daily", "total_cost") == old
+        assert run_command(env(before), "reprice").code == 0
+        new = sums(perch, "llm_events", "cost")
+        assert new != old
+        assert perch.get("/v0/datasources/llm_events").json()["rollup"]["waiting_rows"] == 0
+        for source in ("llm_usage_15min", "llm_usage_daily"):
+            assert sums(perch, source, "total_cost") == new
