@@ -17,7 +17,11 @@ from metrics.workspace import load_workspace
 from tests.conftest import ROOT, Json, Perch, make_settings, running
 
 WORKSPACE = load_workspace(ROOT / "metrics")
-ENDPOINTS = {name: Endpoint(pipe, WORKSPACE) for name, pipe in WORKSPACE.pipes.items() if pipe.kind == "endpoint"}
+ENDPOINTS = {
+    name: Endpoint(pipe, WORKSPACE)
+    for name, pipe in WORKSPACE.pipes.items()
+    if pipe.kind == "endpoint" and name != "dashboard_views"  # is not about calls
+}
 OVER_TIME = ("llm_usage_timeseries", "llm_latency_percentiles", "llm_errors_timeseries")
 FILTERS = ("start_date", "end_date", "model", "provider", "environment", "user", "team", "feature", "timezone")
 
