@@ -127,7 +127,7 @@ class Rows:
 
 
 _noted: ContextVar[list[Read] | None] = ContextVar("noted", default=None)
-_away: ContextVar[ApiAway | None] = ContextVar("away", default=None)
+_away: ContextVar[tuple[ApiAway, list[datetime]] | None] = ContextVar("away", default=None)
 
 
 @contextmanager
@@ -142,11 +142,13 @@ def noting() -> Iterator[list[Read]]:
 
 
 @contextmanager
-def recalling(failure: ApiAway) -> Iterator[None]:
-    """Within, answer from memory and ask nothing; raise `failure` for what was never asked before."""
-    outer = _away.set(failure)
+def recalling(failure: ApiAway) -> Iterator[list[datetime]]:
+    """Within, answer from memory and ask nothing; raise `failure` for what was never asked before. Gives the times (UTC)
+    at which the API had answered."""
+    answered: list[datetime] = []
+    outer = _away.set((failure, answered))
     try:
-        yield
+        yield answered
     finally:
         _away.reset(outer)
 
@@ -158,11 +160,11 @@ def fetch(**calls: Call) -> Rows:
         ApiAway: the API does not answer at all, so that no part of the page can be drawn.
     """
     url, token = load_settings().url, viewer.token()
-    ask = _frame if (failure := _away.get()) is None else _recall(failure)
+    ask = _frame if (away := _away.get()) is None else _recall(*away)
     answers = {name: _pool().submit(_answer, ask, url, token, call) for name, call in calls.items()}
     for answer in answers.values():
-        if isinstance(away := answer.exception(), ApiAway):
-            raise away
+        if isinstance(failure := answer.exception(), ApiAway):
+            raise failure
     return Rows(calls, answers)
 
 
@@ -173,11 +175,6 @@ def latest(**calls: Call) -> Rows:
     except ApiAway as failure:
         with recalling(failure):
             return fetch(**calls)
-
-
-def answered_at() -> datetime | None:
-    """When the API last answered anyone (UTC)."""
-    return max((when for _, when in list(_memory.values())), default=None)
 
 
 def readable(token: str) -> set[str]:
@@ -230,11 +227,12 @@ _memory: OrderedDict[tuple[str, str, Call], tuple[pd.DataFrame, datetime]] = Ord
 _memorising = threading.Lock()
 
 
-def _recall(failure: ApiAway) -> Callable[[str, str, Call], pd.DataFrame]:
+def _recall(failure: ApiAway, answered: list[datetime]) -> Callable[[str, str, Call], pd.DataFrame]:
     def ask(url: str, token: str, call: Call) -> pd.DataFrame:
         known = _memory.get((url, token, call))
         if known is None:
             raise failure
+        answered.append(known[1])
         return known[0]
 
     return ask

@@ -134,14 +134,14 @@ def _draw_again(body: Body, health: pd.Series, top: _Top, failure: client.ApiAwa
     if "_answered" not in st.session_state:
         raise failure
     view = filters_now(_extent(health), st.session_state["_answered"])
-    with client.recalling(failure):
+    with client.recalling(failure) as answered:
         bar = st.container()
         body(View(view, health, _values(), top.downloads))
-    answered = client.answered_at() or view.now
+    when = min(answered, default=view.now).astimezone(view.zone)
     top.caption.caption(view.caption())
-    top.status.badge(f"As of {answered.astimezone(view.zone):%H:%M:%S}", icon=":material/cloud_off:", color="orange")
+    top.status.badge(f"As of {when:%H:%M:%S}", icon=":material/cloud_off:", color="orange")
     with bar:
-        states.old_numbers(failure, answered, view.zone)
+        states.old_numbers(failure, when)
 
 
 def _header(title: str, view: filters.Filters) -> _Top:

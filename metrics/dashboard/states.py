@@ -117,13 +117,12 @@ def _refused(failure: client.TokenRefused) -> None:
                 st.button("Sign in again", icon=":material/login:", type="primary", on_click=viewer.leave)
 
 
-def old_numbers(failure: client.ApiAway, answered: datetime | None, zone: ZoneInfo) -> None:
+def old_numbers(failure: client.ApiAway, answered: datetime) -> None:
     """The bar over a page whose numbers are those of before the API went away."""
-    since = f" of **{answered.astimezone(zone):%d %b %Y %H:%M:%S}**" if answered else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(
-            f"**The Perch API does not answer** (`{viewer.api_url()}`: {failure.cause}). These are the numbers{since}; "
-            "they stay until it is back.",
+            f"**The Perch API does not answer** (`{viewer.api_url()}`: {failure.cause}). These are the numbers of "
+            f"**{answered:%d %b %Y %H:%M:%S}**; they stay until it is back.",
             icon=":material/cloud_off:",
         )
         st.button("Retry", icon=":material/refresh:", key="retry_old", on_click=client.forget)
