@@ -143,8 +143,10 @@ def noting() -> Iterator[list[Read]]:
 
 @contextmanager
 def recalling(failure: ApiAway) -> Iterator[list[datetime]]:
-    """Within, answer from memory and ask nothing; raise `failure` for what was never asked before. Gives the times (UTC)
-    at which the API had answered."""
+    """Within, answer from memory and ask nothing; raise `failure` for what was never asked before.
+
+    Gives the times (UTC) at which the API had answered.
+    """
     answered: list[datetime] = []
     outer = _away.set((failure, answered))
     try:
