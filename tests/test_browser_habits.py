@@ -34,6 +34,8 @@ def test_back_undoes_a_drill_down_at_once(dashboard: web.Dashboard, page: Page) 
     before = web.metrics(page)
     table = page.locator('[data-testid="stDataFrame"]').first
     table.scroll_into_view_if_needed()
+    table.locator("canvas").first.wait_for()
+    page.wait_for_timeout(300)  # the page scrolls smoothly
     box = table.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 17, box["y"] + 35 + 18)
@@ -76,7 +78,7 @@ def test_a_panel_gives_away_its_numbers_but_not_the_token(dashboard: web.Dashboa
     web.visit(page, f"{dashboard.url}/usage?range=all", "Usage", 4)
     panel = page.locator('[data-testid="stVerticalBlock"]', has=page.get_by_role("heading", name="Cost by model")).last
     panel.get_by_role("button", name="API").click()
-    command = page.locator('[data-testid="stPopoverBody"] code').first
+    command = page.locator('[data-testid="stPopoverBody"] [data-testid="stCode"] code').first
     command.wait_for()
     said = command.inner_text()
     assert "$PERCH_TOKEN" in said

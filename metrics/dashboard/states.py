@@ -189,9 +189,13 @@ def odd_latencies(counts: pd.Series) -> list[str]:
 
 
 def remark(said: Sequence[str]) -> None:
-    """Remarks in small type, one line; none, no line."""
-    if said:
-        st.caption(":material/info: " + " · ".join(said))
+    """Remarks in small type, one line; none, no line. A panel without a title has its API control beside them."""
+    if not said:
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(":material/info: " + " · ".join(said), width="content")
+        if (opened := _panel.get()) and not opened.place:
+            opened.place = st.container(width="content")
 
 
 def calm(sentence: str) -> None:
