@@ -115,3 +115,11 @@ def test_someone_from_elsewhere_signs_in(
         page.get_by_label("Perch token").wait_for()
     assert_quiet(running, seen)
     assert loaded.admin_token not in running.log.read_text()
+
+
+def test_whoever_comes_through_a_proxy_is_not_at_home(dashboard: web.Dashboard, chromium: Browser) -> None:
+    with chromium.new_context(extra_http_headers={"X-Forwarded-For": "203.0.113.7"}) as context:
+        page = context.new_page()
+        page.goto(dashboard.url)
+        page.get_by_label("Perch token").wait_for()
+        assert page.locator('[data-testid="stMetric"]').count() == 0
