@@ -29,7 +29,7 @@ def body(view: frame.View) -> None:
         comparing.adoption(rows, view)
     with states.panel("Side by side"):
         names = comparing.chosen(rows["models"])
-        st.caption(f"Compared: {comparing.which(names, view)}. Changes are against the first.")
+        st.caption(f"Compared: {comparing.which(names, rows['models'], view)}. Changes are against the first.")
         comparing.differences(rows, view, names)
         for pair in (("requests", "cost_per_request"), ("p95_latency", "success_rate")):
             for column, measure in zip(st.columns([1, 1], gap="medium"), pair, strict=True):

@@ -49,12 +49,12 @@ def chosen(models: pd.DataFrame) -> list[str]:
     return [str(name) for name in ranked["model_name"].head(MOST)]
 
 
-def which(names: Sequence[str], view: View) -> str:
-    """Why it is these models, in words."""
-    asked = len(dict(view.filters.chosen).get("model", ()))
-    if not asked:
-        return f"the {len(names)} with the most requests: choose others in the filter Model"
-    return "the models of the filter" if asked <= MOST else f"the {MOST} with the most requests of the {asked} chosen"
+def which(names: Sequence[str], models: pd.DataFrame, view: View) -> str:
+    """Which of how many models these are, in words."""
+    if len(names) == len(models):
+        return f"all {fmt.plural(len(models), 'model')} of this view"
+    those = f"the {len(names)} with the most requests of {fmt.plural(len(models), 'model')}"
+    return those if dict(view.filters.chosen).get("model") else f"{those}; the filter Model chooses others"
 
 
 def over_time(rows: client.Rows, view: View, names: Sequence[str], granularity: str, measure: str) -> None:
