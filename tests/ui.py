@@ -1,8 +1,8 @@
 """`make ui`: every page in both schemes, on a desk and on a phone, with data, without and with the API away.
 
 For each it looks for what a script can tell: errors on the console beyond the known two, anything asked of another
-host, text that is cut or covers other text, a page wider than its window, a traceback in the log. The pictures lie in the
-folder that is named (`.ui` unless told otherwise), to be opened and looked at.
+host, text that is cut or covers other text, a page wider than its window, a traceback in the log. The pictures lie in
+the folder that is named (`.ui` unless told otherwise), to be opened and looked at.
 """
 
 from __future__ import annotations
