@@ -73,6 +73,7 @@ def errors(rows: client.Rows, view: View) -> bool:
             return True
         series = _series(rows, "series", view.filters)
         kpis.draw([_error_rate(totals, series), _failed(totals, series), *_error_kinds(rows, view)], view.filters)
+        states.left_out(totals)
     return False
 
 

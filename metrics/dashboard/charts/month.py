@@ -24,7 +24,7 @@ def draw(days: pd.DataFrame, budget: float | None, *, key: str, height: int = 22
     rows = days.assign(when=days["t"].dt.strftime("%a %d %b"), budget=budget if fmt.known(budget) else float("nan"))
     for name in (*LINES, "low", "high"):
         rows[f"{name}_text"] = rows[name].map(fmt.dollars)
-    rows["band"] = rows["low_text"] + " to " + rows["high_text"]
+    rows["band"] = (rows["low_text"] + " to " + rows["high_text"]).where(rows["low"].notna(), fmt.UNKNOWN)
     spec = _spec(bool(rows["forecast"].notna().any()), rows["budget"].notna().any().item(), height, theme())
     parts.show(spec, key, "Spend of the month by day, added up, against the month before", days=rows)
 
