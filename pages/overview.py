@@ -26,7 +26,7 @@ def body(view: frame.View) -> None:
     """Figures, what stands out beside the month, usage by model beside errors, and the table of models."""
     filters = view.filters
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         latency=client.pipe("llm_latency_percentiles", filters.series()),
         models=client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
@@ -66,7 +66,7 @@ def body(view: frame.View) -> None:
         view.offer(table, "usage_by_model")
         trends = tables.with_trends(table, rows["models"], rows["model_latency"], timeline.buckets(filters))
         if model := tables.show_models(trends, key="models_table"):
-            st.switch_page(PERFORMANCE, query_params=urlstate.encode({**urlstate.current(), "model": [model]}))
+            urlstate.drill(PERFORMANCE, {"model": [model]})
 
 
 frame.page("Overview", body)

@@ -11,7 +11,7 @@ def body(view: frame.View) -> None:
     filters = view.filters
     coarse = filters.coarse()
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         latency=client.pipe("llm_latency_percentiles", filters.series()),
         reliability=client.pipe("llm_reliability", filters.series(coarse)),

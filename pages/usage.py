@@ -12,7 +12,7 @@ def body(view: frame.View) -> None:
     filters = view.filters
     dimension = controls.dimension_in_use(view.values)
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         split=client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
         drivers=client.pipe("llm_cost_drivers", filters.period(), dimension=dimension),

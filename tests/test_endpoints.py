@@ -17,7 +17,11 @@ from metrics.workspace import load_workspace
 from tests.conftest import ROOT, Json, Perch, make_settings, running
 
 WORKSPACE = load_workspace(ROOT / "metrics")
-ENDPOINTS = {name: Endpoint(pipe, WORKSPACE) for name, pipe in WORKSPACE.pipes.items() if pipe.kind == "endpoint"}
+ENDPOINTS = {
+    name: Endpoint(pipe, WORKSPACE)
+    for name, pipe in WORKSPACE.pipes.items()
+    if pipe.kind == "endpoint" and name != "dashboard_views"  # is not about calls
+}
 OVER_TIME = ("llm_usage_timeseries", "llm_latency_percentiles", "llm_errors_timeseries")
 OF_THE_CLOCK = ("ingest_health", "llm_budgets", "llm_forecast", "llm_forecast_days")
 NOTHING_TO_SAY = ("llm_cost_outliers", "llm_model_switches", "llm_budgets", "llm_forecast", "llm_forecast_days")

@@ -14,7 +14,7 @@ st.set_page_config(
     page_title="Perch", page_icon=str(ROOT / "static" / "favicon.png"), layout="wide", initial_sidebar_state=300
 )
 
-from metrics.dashboard import frame, urlstate  # noqa: E402 - the path has to be set before
+from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - the path has to be set before
 
 # Streamlit has no setting for these: narrower margins beside the page, and seven ranges on one line.
 st.html(
@@ -37,6 +37,10 @@ pages = [
     for place, (name, icon) in enumerate(ICONS.items())
 ]
 page = st.navigation(pages, position="hidden")
-frame.prepare(page.url_path, pages)
-page.run()
-urlstate.push()
+if not viewer.signed_in():
+    signin.ask()
+elif not signin.unready():
+    frame.prepare(page.url_path, pages)
+    signin.who()
+    page.run()
+    urlstate.push()
