@@ -9,7 +9,7 @@ def body(view: frame.View) -> None:
     """Figures, failures over time beside the rate of each model, the errors, and which model has which."""
     filters = view.filters
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         errors=client.pipe("llm_errors", filters.period(), limit="500"),
         compared=client.pipe("llm_errors_compared", filters.period()),

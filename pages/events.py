@@ -8,7 +8,7 @@ def body(view: frame.View) -> None:
     filters = view.filters
     page = str(exploring.page())
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         events=client.pipe(
             "llm_recent_events", {**filters.period(), **exploring.chosen()}, page_size=str(exploring.PAGE), page=page

@@ -10,7 +10,7 @@ def body(view: frame.View) -> None:
     filters = view.filters
     coarse = filters.coarse()
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         models=client.pipe("llm_models_compared", filters.period()),
         switches=client.pipe("llm_model_switches", filters.period()),
         adoption=client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),

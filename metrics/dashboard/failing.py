@@ -112,8 +112,7 @@ def grouped(rows: client.Rows, view: View) -> None:
     if place is not None:
         error = str(errors["error"].iloc[place])
         search = "" if error == "no message" else exploring.error_text(error)
-        address = {**urlstate.current(), "failed": "on", "search": search, "page": "1", "tail": "off"}
-        st.switch_page(EVENTS, query_params=urlstate.encode(address))
+        urlstate.drill(EVENTS, {"failed": "on", "search": search, "page": "1", "tail": "off"})
     return None
 
 

@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import client, kpis, states, tables, timeline
+from metrics.dashboard import client, kpis, states, tables, timeline, viewer
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import stacked
 from metrics.dashboard.filters import Filters
 from metrics.dashboard.frame import View
 from metrics.dashboard.kpis import Kpi, ratio
-from metrics.settings import load_settings
 
 
 def empty(rows: client.Rows, view: View) -> bool:
@@ -187,7 +186,7 @@ def outliers(rows: client.Rows, filters: Filters) -> None:
 def calls_api(filters: Filters, more: Mapping[str, str]) -> None:
     """The command that gives the calls of the Events page. The token is a variable, never a value."""
     query = urlencode({**filters.period(), **more, "page_size": "10000", "page": "0"}, doseq=True)
-    url = f"{load_settings().url}/v0/pipes/llm_recent_events.parquet?{query}"
+    url = f"{viewer.api_url()}/v0/pipes/llm_recent_events.parquet?{query}"
     st.caption("10,000 calls at most in one answer: the next ones with `page=1` and so on; also as `.csv`, `.ndjson` "
                "and `.json`. Whole months lie ready as Parquet files: see Data.")  # fmt: skip
     st.code(
@@ -199,7 +198,7 @@ def calls_api(filters: Filters, more: Mapping[str, str]) -> None:
 
 def api(filters: Filters) -> None:
     """The address and the command that give the Overview's figures. The token is a variable, never a value."""
-    url = load_settings().url
+    url = viewer.api_url()
     query = urlencode(filters.period(), doseq=True)
     st.caption(
         f"API: `{url}` · every endpoint: `GET {url}/v0/pipes` · as `.json`, `.csv`, `.ndjson`, `.parquet` · "

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import client, states, tables
+from metrics.dashboard import client, states, tables, viewer
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import bullets, month, waterfall
 from metrics.dashboard.filters import Filters
-from metrics.settings import load_settings
 
 SET_BUDGET = """curl '{url}/v0/events?name=budgets&wait=true' \\
      -H "Authorization: Bearer $PERCH_TOKEN" \\
@@ -114,7 +113,7 @@ def budgets(rows: client.Rows) -> None:
         st.caption(
             "No budget is set. It is an amount a month, for all calls or a team, feature, model, provider, environment:"
         )
-        st.code(SET_BUDGET.format(url=load_settings().url), language="bash", wrap_lines=True)
+        st.code(SET_BUDGET.format(url=viewer.api_url()), language="bash", wrap_lines=True)
         return
     lines = held.assign(
         name=[budget_name(row) for _, row in held.iterrows()],
