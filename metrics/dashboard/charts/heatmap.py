@@ -95,7 +95,7 @@ def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> 
         alt.Tooltip("model_name:N", title="Model"),
         alt.Tooltip("failed_requests:Q", title="Failed", format=","),
     ]
-    scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True)
+    scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
     colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None))
     return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35)
 
