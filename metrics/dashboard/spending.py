@@ -84,9 +84,10 @@ def month_course(rows: client.Rows) -> None:
     before = rows["month_before"]["cost"].fillna(0).cumsum().reindex(days.index)
     course["previous"] = before if before.any() else np.nan
     ahead = days["expected_cost"].notna()
-    course["forecast"] = days["cumulative_cost"].where(ahead) if fmt.known(told["forecast"]) else np.nan
-    if ahead.any() and (last := int(ahead.to_numpy().argmax()) - 1) >= 0:
-        course.loc[last, "forecast"] = course.loc[last, "actual"]  # the dashes go on where the line ends
+    course["forecast"] = np.nan
+    if fmt.known(told["forecast"]):
+        eve = ahead.shift(-1, fill_value=False) & ~ahead  # the dashes go on where the line ends
+        course["forecast"] = days["cumulative_cost"].where(ahead, course["actual"].where(eve))
     # The band widens with the root of the days ahead, and at the end of the month is that of the endpoint.
     width = np.sqrt(ahead.cumsum() / max(int(ahead.sum()), 1))
     course["low"] = course["forecast"] - (told["forecast"] - told["forecast_low"]) * width
