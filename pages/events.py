@@ -14,7 +14,7 @@ def body(view: frame.View) -> None:
             "llm_recent_events", {**filters.period(), **exploring.chosen()}, page_size=str(exploring.PAGE), page=page
         ),
     )
-    if figures.events(rows, view):
+    if figures.empty(rows, view):
         return
     with states.panel("Calls over time"):
         exploring.over_time(rows, view)

@@ -104,7 +104,7 @@ def test_without_a_budget_the_page_says_how_to_set_one(perch: Perch, open_page: 
 
 def test_what_changed_the_spend_sums_to_the_change(busy: Perch, open_page: Open) -> None:
     said = words(open_page(busy.url, busy.admin_token, "usage"))
-    change = sum(row["change"] for row in asked(busy, "llm_cost_drivers"))
+    change = sum(row["change"] or 0 for row in asked(busy, "llm_cost_drivers"))
     assert f"Together {fmt.signed_dollars(change)}" in said
 
 
@@ -174,7 +174,7 @@ def test_events_are_searched_and_paged_by_the_address(busy: Perch, open_page: Op
     requests = asked(busy, "llm_totals")[0]["requests"]
     app = open_page(busy.url, busy.admin_token, "events")
     assert f"1 to 200 of {requests:,}" in words(app)
-    app = open_page(busy.url, busy.admin_token, "events", page="2")
+    app = open_page(busy.url, busy.admin_token, "events", page_="2")
     assert f"201 to 400 of {requests:,}" in words(app)
     app = open_page(busy.url, busy.admin_token, "events", failed="on", search="AFTER 31")
     assert table(app, "error_message")["error_message"].tolist() == ["timeout after 31 s"]

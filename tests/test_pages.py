@@ -60,7 +60,8 @@ def test_the_address_filters_every_page(loaded: Perch, open_page: Open) -> None:
         app = open_page(loaded.url, loaded.admin_token, page, range="all", model=[model["model_name"]])
         assert figures(app)["Requests"] == fmt.count(model["requests"])
         assert figures(app)["Spend"] == fmt.dollars(model["total_cost"])
-        assert app.dataframe[0].value["model_name"].tolist() == [model["model_name"]]
+        models = next(found.value for found in app.dataframe if "model_name" in found.value)
+        assert models["model_name"].tolist() == [model["model_name"]]
 
 
 def test_a_widget_writes_the_address_and_the_address_sets_the_widget(loaded: Perch, open_page: Open) -> None:

@@ -754,7 +754,7 @@ def rng() -> random.Random:
 
 
 def test_answers_while_rows_come(tmp_path: Path, rng: random.Random) -> None:
-    settings = make_settings(tmp_path, query_timeout="60s")
+    settings = make_settings(tmp_path, query_timeout="60s", cost="sent-only")
     with running(settings) as perch:
         life = Life(perch, rng)
         life.check("empty")
@@ -802,7 +802,7 @@ def test_answers_while_rows_come(tmp_path: Path, rng: random.Random) -> None:
 
 
 def test_answers_after_rows_are_removed(tmp_path: Path, rng: random.Random) -> None:
-    settings = make_settings(tmp_path, query_timeout="60s")
+    settings = make_settings(tmp_path, query_timeout="60s", cost="sent-only")
     with running(settings) as perch:
         life = Life(perch, rng)
         life.post(draw_events(rng, 150))
@@ -911,7 +911,7 @@ def roll_up_until_gone(perch: Perch) -> None:
 
 
 def test_answers_after_kill_9(tmp_path: Path, rng: random.Random) -> None:
-    settings = make_settings(tmp_path, query_timeout="60s")
+    settings = make_settings(tmp_path, query_timeout="60s", cost="sent-only")
     served = start(settings)
     life = Life(served.perch, rng)
     load = Load(life)

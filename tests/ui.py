@@ -47,14 +47,17 @@ LOOK = r"""() => {
   const compare = (elements, kind) => {
     const boxes = elements.map(e => [e, e.getBoundingClientRect()]);
     boxes.forEach(([one, a], place) => boxes.slice(place + 1).forEach(([two, b]) => {
-      if (!one.contains(two) && !two.contains(one) && overlaps(a, b))
+      const same = one.closest('p,li') && one.closest('p,li') === two.closest('p,li');  // words of one sentence
+      if (!same && !one.contains(two) && !two.contains(one) && overlaps(a, b))
         found.push(`${kind}: "${one.textContent.trim().slice(0, 40)}" and "${two.textContent.trim().slice(0, 40)}"`);
     }));
   };
   compare(texts, 'overlap');
   for (const chart of main.querySelectorAll('svg.marks')) {
     const frame = chart.getBoundingClientRect();
-    const labels = [...chart.querySelectorAll('text')].filter(e => seen(e) && e.textContent.trim());
+    // The box of a tilted text is far larger than the text.
+    const level = e => !/rotate\((?!0)/.test(e.getAttribute('transform') || '');
+    const labels = [...chart.querySelectorAll('text')].filter(e => seen(e) && level(e) && e.textContent.trim());
     compare(labels, 'overlap in a chart');
     for (const label of labels) {
       const box = label.getBoundingClientRect();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -147,6 +148,6 @@ def adoption(rows: client.Rows, view: View) -> None:
         st.caption(f"New in this range: {', '.join(names[:6])}{' and more' if len(names) > 6 else ''}")
 
 
-def _cell(value: float, first: float, write: Write) -> str:
+def _cell(value: Any, first: Any, write: Write) -> str:
     change = fmt.change(value, first)
     return write(value) if not isinstance(change, str) or change == "new" else f"{write(value)} ({change})"

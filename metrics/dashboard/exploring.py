@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -57,13 +58,13 @@ def over_time(rows: client.Rows, view: View) -> None:
     """Calls over time, those that failed apart."""
     series = rows["series"]
     counts = series.assign(Failed=series["failed_requests"], Succeeded=series["requests"] - series["failed_requests"])
-    long = counts.melt("bucket_utc", list(OUTCOMES), "outcome", "requests")
+    long = counts.melt("bucket_utc", list(OUTCOMES), "outcome", "calls")
     stacked.draw(
         long,
         view.filters,
         key="outcomes",
         column="outcome",
-        measure="requests",
+        measure="calls",
         ranked=list(OUTCOMES),
         alternative="Calls over time, those that failed apart",
         height=90,
@@ -164,7 +165,7 @@ def _tail_changed() -> None:
     st.session_state["tail"] = "on" if st.session_state["_tail"] else "off"
 
 
-def _known(value: object) -> bool:
+def _known(value: Any) -> bool:
     return not pd.isna(value) and value != ""
 
 

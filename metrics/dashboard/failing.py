@@ -54,8 +54,16 @@ def spikes(rows: client.Rows) -> pd.DataFrame:
 
 def spike_text(bucket: pd.Series) -> str:
     """What a spike is, in words."""
-    usual = fmt.percent(bucket["usual_error_rate"])
-    return f"{bucket['failed_requests']:,.0f} of {fmt.plural(bucket['requests'], 'call')} failed; usual are {usual}"
+    rate, usual = fmt.percent(bucket["error_rate"]), fmt.percent(bucket["usual_error_rate"])
+    return (
+        f"{bucket['failed_requests']:,.0f} of {fmt.plural(bucket['requests'], 'call')} failed, {rate} (usual: {usual})"
+    )
+
+
+def told(found: pd.DataFrame, filters: Filters) -> list[str]:
+    """Spikes in words, with their times."""
+    times = found["bucket_utc"].dt.tz_convert(filters.timezone).dt.strftime(timeline.WHEN[filters.granularity])
+    return [f"**Errors, {when}**: {spike_text(row)}" for when, (_, row) in zip(times, found.iterrows(), strict=True)]
 
 
 def show_spikes(rows: client.Rows, filters: Filters) -> None:
@@ -68,9 +76,8 @@ def show_spikes(rows: client.Rows, filters: Filters) -> None:
         else:
             st.caption(f"Too short to tell: what is usual needs 7 {filters.granularity}s with calls before.")
         return
-    times = found["bucket_utc"].dt.tz_convert(filters.timezone)
-    for when, (_, bucket) in zip(times, found.head(8).iterrows(), strict=False):
-        st.markdown(f":material/priority_high: **{when:%a %d %b %Y %H:%M}**: {spike_text(bucket)}")
+    for line in told(found.head(8), filters):
+        st.markdown(f":material/trending_up: {line}")
     if len(found) > 8:
         st.caption(f"and {len(found) - 8} more")
 

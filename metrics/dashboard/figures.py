@@ -140,7 +140,7 @@ def _arrival(rows: client.Rows) -> list[str]:
         lag = rows["lag"].iloc[0]
     except client.EndpointFailed as failure:
         return [str(failure)]
-    said = [f"{lag['events_per_minute']:,.1f} events a minute now"]
+    said = [f"{fmt.count(lag['events_per_minute'])} events a minute now"]
     if fmt.known(lag["p95_lag"]):
         said.append(f"arrival lag p50 {fmt.seconds(lag['p50_lag'])}, p95 {fmt.seconds(lag['p95_lag'])}")
     if late := lag["late_events"]:

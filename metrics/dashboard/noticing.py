@@ -59,11 +59,7 @@ def _budgets(rows: client.Rows, view: View) -> list[str]:
 
 def _spikes(rows: client.Rows, view: View) -> list[str]:
     found = failing.spikes(rows)
-    times = found["bucket_utc"].head(MOST).dt.tz_convert(view.filters.timezone)
-    said = [
-        f":material/trending_up: **Errors, {when:%a %d %b %H:%M}**: {failing.spike_text(bucket)}"
-        for when, (_, bucket) in zip(times, found.iterrows(), strict=False)
-    ]
+    said = [f":material/trending_up: {line}" for line in failing.told(found.head(MOST), view.filters)]
     more = len(found) - MOST
     return [*said, f"{fmt.plural(more, 'more spike')} of errors: see Errors"] if more > 0 else said
 

@@ -83,9 +83,10 @@ def month_course(rows: client.Rows) -> None:
     before = rows["month_before"]["cost"].fillna(0).cumsum().reindex(days.index)
     course["previous"] = before if before.any() else np.nan
     ahead = days["expected_cost"].notna()
-    course["forecast"] = days["cumulative_cost"].where(ahead) if fmt.known(told["forecast"]) else np.nan
-    if ahead.any() and (last := int(ahead.idxmax()) - 1) >= 0:
-        course.loc[last, "forecast"] = course.loc[last, "actual"]  # the dashes go on where the line ends
+    course["forecast"] = np.nan
+    if fmt.known(told["forecast"]):
+        eve = ahead.shift(-1, fill_value=False) & ~ahead  # the dashes go on where the line ends
+        course["forecast"] = days["cumulative_cost"].where(ahead, course["actual"].where(eve))
     # The band widens with the root of the days ahead, and at the end of the month is that of the endpoint.
     width = np.sqrt(ahead.cumsum() / max(int(ahead.sum()), 1))
     course["low"] = course["forecast"] - (told["forecast"] - told["forecast_low"]) * width
@@ -230,7 +231,7 @@ def heaviest(rows: client.Rows, name: str, dimension: str) -> None:
         st.caption(f"No call of this view names a {dimension}: send `{dimension}` with each call to see it here.")
         return
     tables.show_heaviest(held, dimension)
-    if (values := int(held["values"].iloc[0])) > len(held):
+    if (values := int(held["value_count"].iloc[0])) > len(held):
         st.caption(
             f"{len(held):,} of {values:,}, which make {fmt.percent(held['cumulative_share'].iloc[-1])} of the cost"
         )

@@ -125,16 +125,16 @@ def choose_error(errors: pd.DataFrame, zone: str, key: str) -> int | None:
     change = ["change"] if "change" in errors else []
     order = ["error", "failed_requests", "share", *change, "trend", "models", "first_seen", "last_seen"]
     config = {
-        "error": cc.TextColumn("Error", width=330),
+        "error": cc.TextColumn("Error", width=290),
         "failed_requests": cc.NumberColumn("Count", format="localized", width=64),
         "share": _share("Share", errors["share"], 110),
-        "trend": cc.BarChartColumn("Trend", y_min=0, color="gray", width=100),
+        "trend": cc.BarChartColumn("Trend", y_min=0, color="gray", width=90),
         "change": cc.TextColumn(
             "Change", width=68, help="new: never seen before; back: seen, but not in the period before"
         ),
-        "models": cc.TextColumn("Models", width=190),
-        "first_seen": cc.DatetimeColumn("First seen", format="D MMM YYYY HH:mm", timezone=zone, width=132),
-        "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=132),
+        "models": cc.TextColumn("Models", width=140),
+        "first_seen": cc.DatetimeColumn("First seen", format="D MMM YYYY HH:mm", timezone=zone, width=124),
+        "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=124),
     }
     return _choose(errors, "Errors", order, config, key)
 
@@ -159,9 +159,9 @@ def show_switches(rows: pd.DataFrame) -> None:
             *("alternative_success_rate_low", "requests", "alternative_requests"),
         ],
         {
-            "feature": cc.TextColumn("Feature", width=110),
-            "model_name": cc.TextColumn("Now", width=170),
-            "alternative": cc.TextColumn("Switch to", width=170),
+            "feature": cc.TextColumn("Feature", width=96),
+            "model_name": cc.TextColumn("Now", width=150),
+            "alternative": cc.TextColumn("Switch to", width=150),
             "saving": cc.NumberColumn("Saving", format=_dollars(table["saving"])),
             "saving_share": cc.NumberColumn("Saved", format="percent"),
             "total_cost": cc.NumberColumn("Cost now", format=_dollars(table["total_cost"])),

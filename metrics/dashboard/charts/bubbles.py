@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 
 import altair as alt
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, theme
 
-NAMED = 8
-"""So many of the models with the most calls have their name beside them; the others tell it under the pointer."""
+APART = (0.55, 0.09)
+"""Shares of the width and the height by which names stay apart: where calls are fewer, the pointer tells the name."""
 
 LEAST_SUCCESS = 0.9
 """The success rate from which on down a bubble has the colour of failure."""
@@ -23,7 +25,7 @@ def draw(models: pd.DataFrame, *, key: str) -> None:
     placed = models.sort_values("requests", ascending=False)
     short = fmt.short_names(placed["model_name"], 22)
     bubbles = placed.assign(
-        label=[short[name] if place < NAMED else "" for place, name in enumerate(placed["model_name"])],
+        label=[short[name] if free else "" for name, free in zip(placed["model_name"], _free(placed), strict=True)],
         cost=placed["cost_per_1000_requests"].map(fmt.dollars),
         p95=placed["p95_latency"].map(fmt.seconds),
         success=placed["success_rate"].map(fmt.percent),
@@ -34,11 +36,28 @@ def draw(models: pd.DataFrame, *, key: str) -> None:
     )
 
 
+def _free(placed: pd.DataFrame) -> list[bool]:
+    """Which names have room beside those of the models with more calls."""
+    logs = np.log10(placed[["cost_per_1000_requests", "p95_latency"]].to_numpy(dtype=float))
+    points = (logs - logs.min(axis=0)) / np.maximum(np.ptp(logs, axis=0), 0.1)
+    taken: list[npt.NDArray[np.float64]] = []
+    free = []
+    for point in points:
+        free.append(all((np.abs(point - other) > APART).any() for other in taken))
+        if free[-1]:
+            taken.append(point)
+    return free
+
+
 @lru_cache(maxsize=4)
 def _spec(look: Theme) -> parts.Spec:
     log = alt.Scale(type="log", nice=False, padding=26)
-    across = alt.Axis(grid=False, labelExpr=parts.DOLLARS, labelOverlap="greedy", domainOpacity=0.4, tickOpacity=0.4)
-    down = alt.Axis(labelExpr=parts.SECONDS, labelOverlap="greedy", domain=False, ticks=False, gridOpacity=0.55)
+    across = alt.Axis(
+        tickCount=4, grid=False, labelExpr=parts.DOLLARS, labelOverlap="greedy", domainOpacity=0.4, tickOpacity=0.4
+    )
+    down = alt.Axis(
+        tickCount=4, labelExpr=parts.SECONDS, labelOverlap="greedy", domain=False, ticks=False, gridOpacity=0.55
+    )
     x = alt.X("cost_per_1000_requests:Q", title="Cost per 1,000 requests", scale=log, axis=across)
     y = alt.Y("p95_latency:Q", title="p95 latency", scale=log, axis=down)
     worst = alt.Scale(domain=[LEAST_SUCCESS, 1], range=[look.bad, look.series[0]], clamp=True, interpolate="rgb")

@@ -50,13 +50,18 @@ def draw(
     long["lone"] = long.groupby("place")["value"].transform(timeline.lone)
     wide[places] = wide[places].map(text)
     look = theme()
-    spec = _spec(tuple(short[name] for name in names), colours(names, ranked, look), granularity, labels, look)
+    palette, rate = colours(names, ranked, look), measure == "success_rate"
+    spec = _spec(tuple(short[name] for name in names), palette, granularity, labels, rate, look)
     parts.show(spec, key, alternative, long=long[["t", "series", "value", "lone"]], wide=wide)
 
 
 @lru_cache(maxsize=64)
-def _spec(names: tuple[str, ...], palette: tuple[str, ...], granularity: str, labels: str, look: Theme) -> parts.Spec:
-    x, y = parts.time_axis(granularity), parts.value_axis("value:Q", labels)
+def _spec(
+    names: tuple[str, ...], palette: tuple[str, ...], granularity: str, labels: str, rate: bool, look: Theme
+) -> parts.Spec:
+    # Success rates lie close below 1: from 0 on they would be one line.
+    scale = alt.Scale(zero=False, nice=False, domainMax=1, padding=8) if rate else None
+    x, y = parts.time_axis(granularity), parts.value_axis("value:Q", labels, scale)
     widest = 30 + 7 * max((len(name) for name in names), default=10)
     legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(width / {widest}))"))
     colour = alt.Color("series:N", scale=alt.Scale(domain=list(names), range=list(palette)), legend=legend)

@@ -63,7 +63,7 @@ def failures(cells: pd.DataFrame, ranked: Sequence[str], *, key: str) -> None:
     models = cells.groupby("model_name")["failed_requests"].sum().nlargest(MOST_ROWS).index
     errors = [error for error in ranked if error in set(cells["error"])][:MOST_ROWS]
     held = cells[cells["model_name"].isin(models) & cells["error"].isin(errors)]
-    rows, columns = fmt.short_names(errors, 34), fmt.short_names(models, 20)
+    rows, columns = fmt.short_names(errors, 26), fmt.short_names(models, 20)
     held = held.assign(row=held["error"].map(rows), label=held["model_name"].map(columns))
     spec = _failures_spec(tuple(rows.values()), tuple(columns.values()), theme())
     parts.show(spec, key, "Failed calls: errors by models", cells=held)
@@ -95,8 +95,8 @@ def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> 
         alt.Tooltip("model_name:N", title="Model"),
         alt.Tooltip("failed_requests:Q", title="Failed", format=","),
     ]
-    scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True)
-    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None))
+    scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
+    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 90))
     return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35)
 
 
@@ -108,11 +108,11 @@ def _week_spec(look: Theme) -> parts.Spec:
     return _grid(DAYS, [f"{hour:02d}" for hour in range(24)], colour, tips, 182, look)
 
 
-def _gradient(title: str, values: list[float] | None) -> alt.Legend:
+def _gradient(title: str, values: list[float] | None, length: int = 200) -> alt.Legend:
     return alt.Legend(
         orient="top",
         direction="horizontal",
-        gradientLength=200,
+        gradientLength=length,
         gradientThickness=8,
         title=title,
         titleFontSize=11,
