@@ -34,6 +34,8 @@ def test_back_undoes_a_drill_down_at_once(dashboard: web.Dashboard, page: Page) 
     before = web.metrics(page)
     table = page.locator('[data-testid="stDataFrame"]').first
     table.scroll_into_view_if_needed()
+    table.locator("canvas").first.wait_for()
+    page.wait_for_timeout(300)  # the page scrolls smoothly
     box = table.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 17, box["y"] + 35 + 18)
@@ -76,7 +78,7 @@ def test_a_panel_gives_away_its_numbers_but_not_the_token(dashboard: web.Dashboa
     web.visit(page, f"{dashboard.url}/usage?range=all", "Usage", 4)
     panel = page.locator('[data-testid="stVerticalBlock"]', has=page.get_by_role("heading", name="Cost by model")).last
     panel.get_by_role("button", name="API").click()
-    command = page.locator('[data-testid="stPopoverBody"] code').first
+    command = page.locator('[data-testid="stPopoverBody"] [data-testid="stCode"] code').first
     command.wait_for()
     said = command.inner_text()
     assert "$PERCH_TOKEN" in said
@@ -113,3 +115,11 @@ def test_someone_from_elsewhere_signs_in(
         page.get_by_label("Perch token").wait_for()
     assert_quiet(running, seen)
     assert loaded.admin_token not in running.log.read_text()
+
+
+def test_whoever_comes_through_a_proxy_is_not_at_home(dashboard: web.Dashboard, chromium: Browser) -> None:
+    with chromium.new_context(extra_http_headers={"X-Forwarded-For": "203.0.113.7"}) as context:
+        page = context.new_page()
+        page.goto(dashboard.url)
+        page.get_by_label("Perch token").wait_for()
+        assert page.locator('[data-testid="stMetric"]').count() == 0

@@ -69,7 +69,7 @@ def test_a_period_is_compared_with_the_same_weekdays_before(name: str, days: int
     starts = [pd.Timestamp(str(period["start_date"])) for period in (chosen.period(), before)]
     assert starts[0] - starts[1] == ends[0] - ends[1] == pd.Timedelta(days=days)
     assert ends[1] <= starts[0]
-    assert chosen.against() == f"vs {days} days before"
+    assert chosen.against() == f"vs {days // 7} wk ago"
 
 
 def test_a_week_earlier_is_by_the_clock_of_the_zone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,11 +117,16 @@ def test_a_token_that_is_refused_is_said_but_not_shown(loaded: Perch, open_page:
     assert "a-wrong-token" not in words(app)
 
 
-def test_an_endpoint_that_fails_fails_in_its_panel_only(loaded: Perch, open_page: Open) -> None:
-    names = [pipe["name"] for pipe in loaded.get("/v0/pipes").json()["pipes"]]
-    readable = [f"PIPES:READ:{name}" for name in names if not name.startswith("llm_errors")]
-    token = loaded.create_token("no errors", *readable)
-    app = open_page(loaded.url, token, range="all")
+def test_an_endpoint_that_fails_fails_in_its_panel_only(
+    start_perch: Callable[..., Perch], tmp_path: Path, open_page: Open
+) -> None:
+    ours = tmp_path / "ours"
+    for folder in ("datasources", "endpoints", "materializations", "parts"):
+        shutil.copytree(ROOT / "metrics" / folder, ours / folder)
+    (ours / "endpoints" / "llm_errors_timeseries.pipe").unlink()
+    perch = start_perch(project=ours)
+    perch.post_events("llm_events", event(success=0, error_message="timeout"))
+    app = open_page(perch.url, perch.admin_token)
     assert len(app.error) == 1
     assert "This part could not be loaded" in app.error[0].value
     assert len(figures(app)) == CARDS["overview"]

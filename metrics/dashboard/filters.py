@@ -77,7 +77,7 @@ class Filters:
         """What a change is against, in few words."""
         if self.earlier == self.end - self.start:
             return f"vs prev {self.label}"
-        return f"vs {self.earlier.days} days before"
+        return f"vs {self.earlier.days // 7} wk ago"
 
     def _before(self, moment: datetime) -> datetime:
         if self.earlier == self.end - self.start:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 
 import pandas as pd
@@ -54,7 +54,7 @@ def _one(read: client.Read, panel: str) -> None:
 
 def files(rows: pd.DataFrame, name: str, key: str, note: str | None = None) -> None:
     """Two buttons: these rows as CSV and as Parquet."""
-    kinds = {
+    kinds: dict[str, tuple[str, str, Callable[[], str | bytes]]] = {
         "CSV": ("csv", "text/csv", lambda: rows.to_csv(index=False)),
         "Parquet": ("parquet", "application/vnd.apache.parquet", lambda: parquet(rows)),
     }

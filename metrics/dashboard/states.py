@@ -133,7 +133,7 @@ def first_run(quarantined: int) -> None:
     with card("rocket_launch", "No events yet"):
         line("Send the first one; this page shows it within seconds.")
         command = FIRST_EVENT.format(url=viewer.api_url(), token=_token_text(), now=pd.Timestamp.now("UTC"))
-        st.code(command, language="bash", width=620)
+        st.code(command, language="bash", width=620, wrap_lines=True)
         if quarantined:
             line(f"**{fmt.plural(quarantined, 'row')} arrived but could not be read**: the Data page says why.")
         line("To look around first, fill in demo data: `python -m metrics demo`.")
@@ -189,9 +189,13 @@ def odd_latencies(counts: pd.Series) -> list[str]:
 
 
 def remark(said: Sequence[str]) -> None:
-    """Remarks in small type, one line; none, no line."""
-    if said:
-        st.caption(":material/info: " + " · ".join(said))
+    """Remarks in small type, one line; none, no line. A panel without a title has its API control beside them."""
+    if not said:
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(":material/info: " + " · ".join(said), width="content")
+        if (opened := _panel.get()) and not opened.place:
+            opened.place = st.container(width="content")
 
 
 def calm(sentence: str) -> None:

@@ -55,8 +55,9 @@ def pull(page: str, options: Mapping[str, Sequence[str]]) -> None:
         for name, default in DEFAULTS.items():
             if first or not moved or name in address or name not in IN_PANELS:
                 state[name] = _checked(address.get(name, default), default, options.get(name))
-    for name in DEFAULTS:
-        state[name] = state[name]  # Streamlit forgets the value of a widget that another page does not draw
+    for name, default in DEFAULTS.items():
+        # Streamlit forgets the value of a widget that another page does not draw
+        state[name] = state.get(name, _copy(default))
 
 
 def push() -> None:

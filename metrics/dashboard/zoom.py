@@ -57,6 +57,6 @@ def _zoom(key: str) -> None:
     dragged = st.session_state[key]["selection"].get(NAME, {}).get("t")
     if not dragged or len(dragged) != 2:
         return
-    start, end = span(*dragged, st.session_state["_granularity"])
+    start, end = span(dragged[0], dragged[1], st.session_state["_granularity"])
     st.session_state.update({"range": "custom", "calendar": "dates", "from": start, "to": end, "granularity": "auto"})
     st.session_state.update({"_zooms": st.session_state.get("_zooms", 0) + 1, "_zoomed": True})
