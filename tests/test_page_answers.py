@@ -45,15 +45,19 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perch]:
         yield perch
 
 
+DATES = {"range": "custom", "from_": f"{NOW - timedelta(days=30):%Y-%m-%d}", "to": f"{NOW:%Y-%m-%d}"}
+"""The address of a page that shows the days which `asked` asks for."""
+
+
 def asked(perch: Perch, name: str, **more: object) -> list[dict[str, Any]]:
-    """What an endpoint answers for the thirty days that the pages show unless told otherwise."""
+    """What an endpoint answers for the days of `DATES`."""
     start = (NOW - timedelta(days=30)).replace(hour=0, minute=0, second=0)
     period = {"start_date": f"{start:%Y-%m-%d %H:%M:%S}", "end_date": f"{NOW + timedelta(minutes=2):%Y-%m-%d %H:%M:%S}"}
     return perch.pipe(name, **{**period, **more})
 
 
 def test_an_absurd_price_stands_out_on_the_first_screen(busy: Perch, open_page: Open) -> None:
-    said = words(open_page(busy.url, busy.admin_token))
+    said = words(open_page(busy.url, busy.admin_token, **DATES))
     assert "**One call of cheap cost $41.00**, 2,050 times its median" in said
     assert "(user u1)" in said
     assert "Nothing stands out" not in said
@@ -69,13 +73,13 @@ def test_a_day_full_of_failures_is_told_as_a_spike(busy: Perch, open_page: Open)
     assert len(spikes) == 1
     told = f"9 of {spikes[0]['requests']} calls failed"
     for page in ("overview", "errors"):
-        assert told in words(open_page(busy.url, busy.admin_token, page))
+        assert told in words(open_page(busy.url, busy.admin_token, page, **DATES))
 
 
 @pytest.mark.parametrize("page", ["overview", "usage"])
 def test_the_month_is_what_the_forecast_says(busy: Perch, open_page: Open, page: str) -> None:
     forecast = asked(busy, "llm_forecast")[0]
-    seen = figures(open_page(busy.url, busy.admin_token, page))
+    seen = figures(open_page(busy.url, busy.admin_token, page, **DATES))
     assert seen[f"Spent in {datetime.fromisoformat(forecast['month']):%B %Y}"] == fmt.dollars(forecast["spent"])
     assert seen["Forecast for its end"].startswith("$")
 
@@ -88,10 +92,10 @@ def test_too_few_days_give_no_forecast_and_the_reason(perch: Perch, open_page: O
 
 
 def test_a_spent_budget_warns_and_one_with_room_does_not(busy: Perch, open_page: Open) -> None:
-    said = words(open_page(busy.url, busy.admin_token, "usage"))
+    said = words(open_page(busy.url, busy.admin_token, "usage", **DATES))
     assert "**team web**: spent" in said
     assert "**All calls**" not in said
-    assert "**Budget team web**" in words(open_page(busy.url, busy.admin_token))
+    assert "**Budget team web**" in words(open_page(busy.url, busy.admin_token, **DATES))
 
 
 def test_without_a_budget_the_page_says_how_to_set_one(perch: Perch, open_page: Open) -> None:
@@ -103,13 +107,13 @@ def test_without_a_budget_the_page_says_how_to_set_one(perch: Perch, open_page: 
 
 
 def test_what_changed_the_spend_sums_to_the_change(busy: Perch, open_page: Open) -> None:
-    said = words(open_page(busy.url, busy.admin_token, "usage"))
+    said = words(open_page(busy.url, busy.admin_token, "usage", **DATES))
     change = sum(row["change"] or 0 for row in asked(busy, "llm_cost_drivers"))
     assert f"Together {fmt.signed_dollars(change)}" in said
 
 
 def test_wasted_spend_and_cost_per_success_are_those_of_the_api(busy: Perch, open_page: Open) -> None:
-    app = open_page(busy.url, busy.admin_token, "usage")
+    app = open_page(busy.url, busy.admin_token, "usage", **DATES)
     wasted = asked(busy, "llm_wasted_spend")
     assert figures(app)["Wasted spend"] == fmt.dollars(sum(row["wasted_cost"] or 0 for row in wasted)) == "$0.0900"
     totals = asked(busy, "llm_totals")[0]
@@ -121,7 +125,7 @@ def test_wasted_spend_and_cost_per_success_are_those_of_the_api(busy: Perch, ope
 
 
 def test_the_heaviest_users_and_the_cache_are_those_of_the_api(busy: Perch, open_page: Open) -> None:
-    app = open_page(busy.url, busy.admin_token, "usage")
+    app = open_page(busy.url, busy.admin_token, "usage", **DATES)
     heaviest = asked(busy, "llm_heaviest", dimension="user")
     users, features = [found.value for found in app.dataframe if "cumulative_share" in found.value]
     assert users["value"].tolist() == [row["value"] or "(none)" for row in heaviest]
@@ -132,7 +136,7 @@ def test_the_heaviest_users_and_the_cache_are_those_of_the_api(busy: Perch, open
 
 
 def test_errors_are_grouped_counted_and_said_to_be_new(busy: Perch, open_page: Open) -> None:
-    app = open_page(busy.url, busy.admin_token, "errors")
+    app = open_page(busy.url, busy.admin_token, "errors", **DATES)
     totals = asked(busy, "llm_totals")[0]
     assert figures(app)["Failed requests"] == "9"
     assert figures(app)["Error rate"] == fmt.percent(9 / totals["requests"])
@@ -150,7 +154,7 @@ def test_a_view_without_failures_says_so(perch: Perch, open_page: Open) -> None:
 
 
 def test_a_switch_of_model_is_told_with_speed_and_success(busy: Perch, open_page: Open) -> None:
-    app = open_page(busy.url, busy.admin_token, "models")
+    app = open_page(busy.url, busy.admin_token, "models", **DATES)
     switches = [row for row in asked(busy, "llm_model_switches") if row["saving"] > 0]
     told = table(app, "alternative")
     assert told[["model_name", "alternative"]].to_numpy().tolist() == [["dear", "cheap"]]
@@ -160,7 +164,7 @@ def test_a_switch_of_model_is_told_with_speed_and_success(busy: Perch, open_page
 
 def test_models_are_compared_against_the_first(busy: Perch, open_page: Open) -> None:
     compared = {row["model_name"]: row for row in asked(busy, "llm_models_compared")}
-    app = open_page(busy.url, busy.admin_token, "models", model=["dear", "cheap"])
+    app = open_page(busy.url, busy.admin_token, "models", model=["dear", "cheap"], **DATES)
     told = table(app, "Measure").set_index("Measure")
     assert told.columns.tolist() == ["dear", "cheap"]
     each = {name: row["cost_per_1000_requests"] for name, row in compared.items()}
@@ -172,11 +176,11 @@ def test_models_are_compared_against_the_first(busy: Perch, open_page: Open) -> 
 
 def test_events_are_searched_and_paged_by_the_address(busy: Perch, open_page: Open) -> None:
     requests = asked(busy, "llm_totals")[0]["requests"]
-    app = open_page(busy.url, busy.admin_token, "events")
+    app = open_page(busy.url, busy.admin_token, "events", **DATES)
     assert f"1 to 200 of {requests:,}" in words(app)
-    app = open_page(busy.url, busy.admin_token, "events", page_="2")
+    app = open_page(busy.url, busy.admin_token, "events", page_="2", **DATES)
     assert f"201 to 400 of {requests:,}" in words(app)
-    app = open_page(busy.url, busy.admin_token, "events", failed="on", search="AFTER 31")
+    app = open_page(busy.url, busy.admin_token, "events", failed="on", search="AFTER 31", **DATES)
     assert table(app, "error_message")["error_message"].tolist() == ["timeout after 31 s"]
     app.text_input(key="search").set_value("nothing like it").run()
     assert app.query_params["search"] == "nothing like it"
@@ -194,14 +198,14 @@ def test_a_missing_endpoint_is_named_in_its_panel(busy: Perch, open_page: Open) 
     names = [pipe["name"] for pipe in busy.get("/v0/pipes").json()["pipes"]]
     readable = [f"PIPES:READ:{name}" for name in names if name not in ("llm_budgets", "llm_heaviest")]
     token = busy.create_token("some", *readable)
-    app = open_page(busy.url, token, "usage")
+    app = open_page(busy.url, token, "usage", **DATES)
     assert "llm_budgets" in words(app)
     assert "llm_heaviest" in words(app)
     assert figures(app)["Wasted spend"] == "$0.0900"
 
 
 def test_the_data_page_tells_how_fast_calls_arrive(busy: Perch, open_page: Open) -> None:
-    said = words(open_page(busy.url, busy.admin_token, "data"))
+    said = words(open_page(busy.url, busy.admin_token, "data", **DATES))
     assert "events a minute now" in said
     lag = busy.pipe("ingest_lag")[0]
     assert f"{lag['late_events']:,} events of the last hour over a day old" in said
