@@ -11,7 +11,7 @@ import pytest
 
 from metrics.dashboard import format as fmt
 from metrics.settings import Settings
-from tests.conftest import Open, Perch, free_port, running
+from tests.conftest import ROOT, Open, Perch, free_port, running
 from tests.viewing import event, figures, words
 
 CHARTS = {"overview": 2, "usage": 6, "performance": 4, "errors": 3, "models": 6, "events": 1, "data": 0}
