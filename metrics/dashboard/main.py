@@ -25,7 +25,15 @@ st.html(
 )
 st.logo(":material/monitoring:", size="large")
 
-ICONS = {"overview": "space_dashboard", "usage": "payments", "performance": "speed", "data": "database"}
+ICONS = {
+    "overview": "space_dashboard",
+    "usage": "payments",
+    "performance": "speed",
+    "errors": "report",
+    "models": "compare_arrows",
+    "events": "list_alt",
+    "data": "database",
+}
 pages = [
     st.Page(ROOT / "pages" / f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", default=not place)
     for place, (name, icon) in enumerate(ICONS.items())

@@ -30,6 +30,8 @@ def options() -> dict[str, list[str]]:
         "measure": list(MEASURES),
         "dimension": list(urlstate.DIMENSIONS),
         "heat": list(HEAT),
+        "failed": ["off", "on"],
+        "tail": ["off", "on"],
     }
 
 

@@ -29,9 +29,13 @@ DEFAULTS: dict[str, str | list[str]] = {
     "measure": "total_cost",
     "dimension": "model",
     "heat": "relative",
+    "failed": "off",
+    "search": "",
+    "page": "1",
+    "tail": "off",
 }
 
-IN_PANELS = ("measure", "dimension", "heat")
+IN_PANELS = ("measure", "dimension", "heat", "failed", "search", "page", "tail")
 """Switches inside a panel: the links of the navigation do not carry them, for a panel is redrawn without the links."""
 
 Values = Mapping[str, str | list[str]]
