@@ -65,7 +65,8 @@ def test_an_endpoint_runs_in_the_page(small: Perch, page: Page) -> None:
     (row,) = small.pipe("llm_totals", start_date="2025-01-02 00:00:00")
     assert f'"requests": {row["requests"]}' in body.inner_text()
     address = operation.locator(".request-url").inner_text()
-    assert address.endswith("/v0/pipes/llm_totals.json?start_date=2025-01-02%2000%3A00%3A00&timezone=UTC")
+    filled = "start_date=2025-01-02%2000%3A00%3A00&timezone=UTC&exact_percentiles=false"  # the page sends defaults too
+    assert address.endswith(f"/v0/pipes/llm_totals.json?{filled}")
     assert "Bearer $PERCH_TOKEN" in operation.locator(".curl").inner_text()
     assert token not in page.inner_text("body")
     assert (seen.offhost, seen.errors, seen.console, seen.answers) == ([], [], [], [])
