@@ -10,10 +10,8 @@ import pytest
 
 from metrics.dashboard import client, source
 from metrics.settings import Settings
-from tests.conftest import Perch, running
-from tests.test_pages import Open, event, figures, open_page, words
-
-__all__ = ["open_page"]
+from tests.conftest import Open, Perch, running
+from tests.viewing import event, figures, words
 
 
 def ago(**span: float) -> str:

@@ -127,7 +127,8 @@ def fill(engines: Engines, shipped: Shipped, portions: int = 3) -> None:
 def engine_sql(definition: DataSource) -> str:
     """The engine of a data source, with its partition and sorting keys, as a CREATE TABLE says it."""
     engine = definition.engine
-    return f"{engine.name} PARTITION BY {engine.partition_key} ORDER BY ({', '.join(engine.sorting_key)})"
+    partition = f" PARTITION BY {engine.partition_key}" if engine.partition_key else ""
+    return f"{engine.name}{partition} ORDER BY ({', '.join(engine.sorting_key)})"
 
 
 def _insert(engines: Engines, rollups: Sequence[Rollup], rows: Sequence[Sequence[object]]) -> None:
