@@ -52,6 +52,9 @@ docs: $(DEV)  ## Write the generated pages of docs/ anew
 soak: $(DEV)  ## Kill a server under load a hundred times and look for every acknowledged row
 	@$(PY) -m tests.soak
 
+ui: $(DEV)  ## Take a picture of every page in every scheme, width and state, and look for what is cut, covered or wrong
+	@$(PY) -m tests.ui
+
 fuzz: $(DEV)  ## Send 100,000 mutated requests to a server and look for what it stumbles over
 	@$(PY) -m tests.fuzz
 

@@ -37,7 +37,7 @@ to a token with the scope `PIPES:READ:NAME`. A parameter that an endpoint does n
 those it has. Without dates an endpoint answers for all time. docs/api.md tells how an
 endpoint is called and what each format is.
 
-## Parameters of all of them
+## Parameters of all that take any
 
 An `Array` takes one value, several joined by commas, or the key repeated. A `DateTime` is `YYYY-MM-DD hh:mm:ss`, UTC
 unless it ends in an offset.
@@ -64,16 +64,17 @@ goes to `NAME_quarantine`, whole, with the reasons. docs/ingest.md tells which f
 
 
 def _shared(endpoints: Sequence[Endpoint]) -> list[Parameter]:
-    """The parameters that all endpoints have."""
-    names = set.intersection(*(set(item.parameters) for item in endpoints)) if endpoints else set()
-    return [item for name, item in endpoints[0].parameters.items() if name in names] if endpoints else []
+    """The parameters that all endpoints have, but for those that have none."""
+    taking = [item for item in endpoints if item.parameters]
+    names = set.intersection(*(set(item.parameters) for item in taking)) if taking else set()
+    return [item for name, item in taking[0].parameters.items() if name in names] if taking else []
 
 
 def _endpoint(endpoint: Endpoint, shared: Sequence[Parameter]) -> str:
     everywhere = {item.name for item in shared}
     own = [item for name, item in endpoint.parameters.items() if name not in everywhere]
     compiled = endpoint.sample().compiled
-    parameters = f"\n{_parameters(own)}" if own else ""
+    parameters = f"\n{_parameters(own)}" if own else "" if endpoint.parameters else "\nIt takes no parameters.\n"
     return f"## {endpoint.pipe.name}\n\n{endpoint.pipe.description}\n{parameters}\n{_columns(compiled)}"
 
 

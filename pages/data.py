@@ -6,24 +6,19 @@ from metrics.dashboard import client, figures, frame, states, tables
 
 
 def body(view: frame.View) -> None:
-    """Health of the store, what was quarantined, the latest events, the exports, calls without a price, the API."""
+    """Health of the store, what was quarantined, the exports, where costs come from, calls without a price, the API."""
     filters = view.filters
     rows = client.fetch(
         store=client.datasource("llm_events", "statistics"),
+        lag=client.pipe("ingest_lag"),
         quarantine=client.pipe("ingest_quarantine", limit="100"),
-        events=client.pipe("llm_recent_events", filters.period(), limit="200"),
+        sources=client.pipe("llm_cost_sources", filters.period()),
         exports=client.datasource("llm_events", "exports"),
         order=client.datasource("llm_events", "order"),
         unpriced=client.pipe("llm_unpriced", filters.period()),
         prices=client.prices(),
     )
     figures.health(view.health, rows, filters)
-    with states.panel("Latest events", "newest first, at most 200, of this view"):
-        if rows["events"].empty:
-            st.caption("No event lies in this view.")
-        else:
-            view.offer(rows["events"], "llm_events")
-            tables.show_events(rows["events"], filters.timezone)
     left, right = st.columns([1, 1], gap="small")
     with left, states.panel("Quarantine", "rows that were refused, by reason"):
         if rows["quarantine"].empty:
@@ -36,6 +31,12 @@ def body(view: frame.View) -> None:
             st.code("python -m metrics export", language="bash")
         else:
             tables.show_exports(rows["exports"], filters.timezone)
+    with states.panel("Where costs come from", "of this view, by model"):
+        if rows["sources"].empty:
+            st.caption("No event lies in this view.")
+        else:
+            view.offer(rows["sources"], "cost_sources")
+            tables.show_sources(rows["sources"])
     with states.panel("Calls without a price", "of this view, by model"):
         figures.unpriced(rows, filters)
     with states.panel("The same numbers for scripts"):

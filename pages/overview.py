@@ -1,20 +1,32 @@
-"""Overview: what is spent, how much is used, and does it work."""
+"""Overview: what is spent, how much is used, does it work, and what needs a look."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from metrics.dashboard import client, controls, figures, frame, states, tables, timeline, urlstate
+from metrics.dashboard import (
+    client,
+    controls,
+    failing,
+    figures,
+    frame,
+    noticing,
+    spending,
+    states,
+    tables,
+    timeline,
+    urlstate,
+)
 from metrics.dashboard.charts import stacked
 
 PERFORMANCE = Path(__file__).parent / "performance.py"
 
 
 def body(view: frame.View) -> None:
-    """Figures, usage by model beside errors, and the table of models."""
+    """Figures, what stands out beside the month, usage by model beside errors, and the table of models."""
     filters = view.filters
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         latency=client.pipe("llm_latency_percentiles", filters.series()),
         models=client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
@@ -22,11 +34,19 @@ def body(view: frame.View) -> None:
         usage=client.pipe("llm_usage_by_model", filters.period()),
         before=client.pipe("llm_usage_by_model", filters.previous()),
         speed=client.pipe("llm_performance", filters.period()),
-        errors=client.pipe("llm_errors_timeseries", filters.series()),
-        all_errors=client.pipe("llm_errors"),
+        errors_over_time=client.pipe("llm_errors_timeseries", filters.series()),
+        all_errors=client.pipe("llm_errors", limit="500"),
+        outliers=client.pipe("llm_cost_outliers", filters.period(), order="cost"),
+        reliability=client.pipe("llm_reliability", filters.series()),
+        **spending.month_calls(filters),
     )
     if figures.overview(rows, view):
         return
+    left, right = st.columns([1, 1], gap="small")
+    with left, states.panel("What stands out"):
+        noticing.needed(rows, view)
+    with right, states.panel("The month", filters.timezone):
+        spending.month_so_far(rows)
     left, right = st.columns([2, 1], gap="small")
     with left, states.panel():
         measure = controls.measure("Usage over time")
@@ -40,13 +60,13 @@ def body(view: frame.View) -> None:
             alternative="Usage over time by model",
         )
     with right, states.panel("Errors"):
-        figures.errors(rows, filters)
+        failing.over_time(rows, filters)
     with states.panel("Models", "Select a row to see its performance"):
         table = tables.models(rows["usage"], rows["before"] if filters.compare else None, rows["speed"])
         view.offer(table, "usage_by_model")
         trends = tables.with_trends(table, rows["models"], rows["model_latency"], timeline.buckets(filters))
         if model := tables.show_models(trends, key="models_table"):
-            st.switch_page(PERFORMANCE, query_params=urlstate.encode({**urlstate.current(), "model": [model]}))
+            urlstate.drill(PERFORMANCE, {"model": [model]})
 
 
 frame.page("Overview", body)

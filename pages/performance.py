@@ -1,23 +1,22 @@
-"""Performance: how fast, how reliable, and what fails."""
+"""Performance: how fast, how reliable, and which model is slow."""
 
 import streamlit as st
 
-from metrics.dashboard import client, controls, figures, frame, states, tables
+from metrics.dashboard import client, controls, figures, frame, speeding, states, tables
 from metrics.dashboard.charts import heatmap, lines
 
 
 def body(view: frame.View) -> None:
-    """Figures, percentiles beside the success rate, p95 by model over time, models, errors."""
+    """Figures, percentiles beside the success rate, the first token, p95 by model over time, models."""
     filters = view.filters
     coarse = filters.coarse()
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         latency=client.pipe("llm_latency_percentiles", filters.series()),
-        success=client.pipe("llm_usage_timeseries", filters.series(coarse)),
+        reliability=client.pipe("llm_reliability", filters.series(coarse)),
         model_latency=client.pipe("llm_latency_percentiles", filters.series(coarse), dimension="model"),
         speed=client.pipe("llm_performance", filters.period()),
-        errors=client.pipe("llm_errors", filters.period()),
     )
     if figures.performance(rows, view):
         return
@@ -25,18 +24,18 @@ def body(view: frame.View) -> None:
     with left, states.panel("Latency percentiles", "successful calls"):
         lines.latency(rows["latency"], filters, key="bands")
     with right, states.panel("Success rate", f"by {coarse}, goal {lines.OBJECTIVE:.0%}"):
-        lines.success(rows["success"], filters, coarse, key="success")
+        lines.success(rows["reliability"], filters, coarse, key="success")
+    left, right = st.columns([1, 1], gap="small")
+    with left, states.panel("Slowest models", f"p50 to p95 to p99, {speeding.FEWEST} calls or more"):
+        speeding.slowest(rows["speed"])
+    with right, states.panel("Time to first token", "streamed calls"):
+        speeding.first_token(rows["latency"], filters)
     with states.panel():
         relative = controls.heat("p95 latency by model")
         heatmap.latency(rows["model_latency"], filters, coarse, relative=relative, key="heatmap")
     with states.panel("Models"):
         view.offer(rows["speed"], "performance_by_model")
         tables.show_performance(rows["speed"])
-    with states.panel("Errors"):
-        if rows["errors"].empty:
-            states.calm("No call failed in this view.")
-        else:
-            tables.show_errors(rows["errors"], filters.timezone)
 
 
 frame.page("Performance", body)

@@ -1,27 +1,41 @@
-"""Usage: where the money and the tokens go, and when."""
+"""Usage: where the money and the tokens go, when, and what the month comes to."""
 
 import streamlit as st
 
-from metrics.dashboard import client, controls, figures, frame, states, tables
+from metrics.dashboard import client, controls, figures, frame, spending, states, tables
 from metrics.dashboard.charts import heatmap, shares, stacked
 
 
 def body(view: frame.View) -> None:
-    """Figures of cost, usage by a chosen dimension, its shares, the hours of the week, unit and odd costs."""
+    """Figures, the month and its budgets, usage by a chosen dimension and why it changed, who costs most, the hours of
+    the week, unit costs, what is wasted and saved, odd costs."""
     filters = view.filters
     dimension = controls.dimension_in_use(view.values)
     rows = client.fetch(
-        totals=client.pipe("llm_totals", filters.period()),
+        totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         split=client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
-        hours=client.pipe("llm_usage_timeseries", filters.series("hour")),
+        drivers=client.pipe("llm_cost_drivers", filters.period(), dimension=dimension),
+        users=client.pipe("llm_heaviest", filters.period(), dimension="user", limit="50"),
+        features=client.pipe("llm_heaviest", filters.period(), dimension="feature", limit="50"),
+        active=client.pipe("llm_adoption", filters.series()),
+        activity=client.pipe("llm_activity", filters.period(), timezone=filters.timezone),
         usage=client.pipe("llm_usage_by_model", filters.period()),
+        wasted=client.pipe("llm_wasted_spend", filters.period()),
+        cache=client.pipe("llm_cache", filters.period()),
         unpriced=client.pipe("llm_unpriced", filters.period()),
         outliers=client.pipe("llm_cost_outliers", filters.period(), limit="50"),
         prices=client.prices(),
+        **spending.month_calls(filters),
     )
     if figures.usage(rows, view):
         return
+    left, right = st.columns([2, 1], gap="small")
+    with left, states.panel("The month", "added up day by day"):
+        spending.month_so_far(rows)
+        spending.month_course(rows)
+    with right, states.panel("Budgets"):
+        spending.budgets(rows)
     measure = controls.measure_and_dimension(view.values)
     left, right = st.columns([2, 1], gap="small")
     with left, states.panel(f"By {dimension} over time"):
@@ -37,18 +51,34 @@ def body(view: frame.View) -> None:
     with right, states.panel(f"Largest by {dimension}"):
         shares.draw(rows["split"], column="dimension", measure=measure, key="shares")
     left, right = st.columns([1, 1], gap="small")
-    with left, states.panel("Prompt and completion tokens"):
-        figures.tokens(rows["series"], filters)
+    with left, states.panel("What changed the spend", f"by {dimension}"):
+        spending.drivers(rows, filters, dimension)
+    with right, states.panel("Who costs most"):
+        users, features = st.tabs(["Users", "Features"])
+        with users:
+            spending.heaviest(rows, "users", "user")
+        with features:
+            spending.heaviest(rows, "features", "feature")
+    left, right = st.columns([1, 1], gap="small")
+    with left, states.panel("Active users"):
+        figures.users(rows, filters)
     with right, states.panel("Hours of the week", filters.timezone):
-        heatmap.week(rows["hours"], key="week")
+        heatmap.week(rows["activity"], key="week")
     with states.panel("Cost by model"):
         view.offer(rows["usage"], "usage_by_model")
-        tables.show_spend(rows["usage"])
+        tables.show_spend(rows["usage"], rows["wasted"])
     left, right = st.columns([1, 1], gap="small")
-    with left, states.panel("Calls without a price"):
-        figures.unpriced(rows, filters)
+    with left, states.panel("Prompt and completion tokens"):
+        figures.tokens(rows, filters)
+    with right, states.panel("Cache"):
+        spending.cache(rows)
+    left, right = st.columns([1, 1], gap="small")
+    with left, states.panel("Wasted spend", "cost of failed calls"):
+        spending.wasted(rows)
     with right, states.panel("Far above the median", "over $1 and 20 times the model's median"):
         figures.outliers(rows, filters)
+    with states.panel("Calls without a price"):
+        figures.unpriced(rows, filters)
 
 
 frame.page("Usage", body)

@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from metrics.settings import Settings
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -75,6 +78,35 @@ class Perch:
         answer = self.request("POST", "/v0/tokens", params={"name": name, "scope": scopes})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["token"])
+
+
+Open = Callable[..., "AppTest"]
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open a page as a viewer does: `open_page(perch.url, perch.admin_token, "usage", range="all", model=["o1"])`."""
+    from streamlit.testing.v1 import AppTest
+
+    from metrics.dashboard import client
+
+    def opened(url: str, token: str, page: str = "overview", **query: Any) -> AppTest:
+        monkeypatch.setenv("PERCH_API_URL", url)
+        monkeypatch.setenv("PERCH_TOKEN", token)
+        client.forget()
+        app = AppTest.from_file(str(ROOT / "metrics" / "dashboard" / "main.py"), default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name.rstrip("_")] = value
+        app.run()
+        if page != "overview":
+            kept = dict(app.query_params)
+            app.switch_page(f"../../pages/{page}.py")
+            app.query_params.update(kept)
+            app.run()
+        assert not app.exception, [error.message for error in app.exception]
+        return app
+
+    return opened
 
 
 def as_body(events: bytes | str | Json | Iterable[Json]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metrics.dashboard import filters, timeline, urlstate
+from metrics.dashboard import filters, timeline, urlstate, zoom
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts.theme import LIGHT, colours
 
@@ -26,9 +26,9 @@ def view(now: datetime = NOW, home: str = "UTC", **values: Any) -> filters.Filte
     [
         ("1h", "2025-05-14 09:20:00", "minute"),
         ("24h", "2025-05-13 10:00:00", "hour"),
-        ("7d", "2025-05-07 00:00:00", "hour"),
-        ("30d", "2025-04-14 00:00:00", "day"),
-        ("90d", "2025-02-13 00:00:00", "day"),
+        ("7d", "2025-05-08 00:00:00", "hour"),
+        ("30d", "2025-04-15 00:00:00", "day"),
+        ("90d", "2025-02-14 00:00:00", "day"),
         ("all", "2024-08-13 00:00:00", "week"),
     ],
 )
@@ -54,11 +54,75 @@ def test_days_begin_in_the_chosen_zone() -> None:
 
 
 def test_the_period_before_is_as_long_and_ends_where_this_one_starts() -> None:
-    chosen = view(range="7d")
+    chosen = view(range="7d", compare="before")
     before = chosen.previous()
     assert before["end_date"] == chosen.period()["start_date"]
     length = pd.Timestamp(str(before["end_date"])) - pd.Timestamp(str(before["start_date"]))
     assert length == chosen.end - chosen.start
+
+
+@pytest.mark.parametrize(("name", "days"), [("1h", 7), ("24h", 7), ("7d", 7), ("30d", 35), ("90d", 91)])
+def test_a_period_is_compared_with_the_same_weekdays_before(name: str, days: int) -> None:
+    chosen = view(range=name)
+    before = chosen.previous()
+    ends = [pd.Timestamp(str(period["end_date"])) for period in (chosen.period(), before)]
+    starts = [pd.Timestamp(str(period["start_date"])) for period in (chosen.period(), before)]
+    assert starts[0] - starts[1] == ends[0] - ends[1] == pd.Timedelta(days=days)
+    assert ends[1] <= starts[0]
+    assert chosen.against() == f"vs {days // 7} wk ago"
+
+
+def test_a_week_earlier_is_by_the_clock_of_the_zone() -> None:
+    chosen = view(range="custom", from_="2025-03-31", to="2025-04-01", timezone="Europe/Berlin")
+    assert chosen.period()["start_date"] == "2025-03-30 22:00:00"
+    assert chosen.previous()["start_date"] == "2025-03-23 23:00:00"  # summer time began in between
+
+
+@pytest.mark.parametrize(
+    ("named", "start", "end"),
+    [
+        ("today", "2025-05-14 00:00:00", "2025-05-14 10:20:15"),
+        ("yesterday", "2025-05-13 00:00:00", "2025-05-14 00:00:00"),
+        ("week", "2025-05-12 00:00:00", "2025-05-14 10:20:15"),
+        ("last_week", "2025-05-05 00:00:00", "2025-05-12 00:00:00"),
+        ("month", "2025-05-01 00:00:00", "2025-05-14 10:20:15"),
+        ("last_month", "2025-04-01 00:00:00", "2025-05-01 00:00:00"),
+        ("year", "2025-01-01 00:00:00", "2025-05-14 10:20:15"),
+    ],
+)
+def test_a_period_of_the_calendar(named: str, start: str, end: str) -> None:
+    period = view(range="custom", calendar=named).period()
+    assert (period["start_date"], period["end_date"]) == (start, end)
+
+
+def test_a_range_may_have_times_of_the_zones_clock() -> None:
+    chosen = view(range="custom", from_="2025-05-10T09:30", to="2025-05-10T11:00", timezone="Asia/Tokyo")
+    assert (chosen.period()["start_date"], chosen.period()["end_date"]) == (
+        "2025-05-10 00:30:00",
+        "2025-05-10 02:00:00",
+    )
+    assert chosen.granularity == "minute"
+    nonsense = view(range="custom", from_="2025-05-10T99:30", to="2025-05-10T11:00")
+    assert nonsense.period()["start_date"] == "2025-05-10 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("granularity", "dragged", "expected"),
+    [
+        ("day", ("2025-05-03 13:00", "2025-05-05 02:00"), ("2025-05-03", "2025-05-05")),
+        ("week", ("2025-05-05 02:00", "2025-05-03 13:00"), ("2025-05-03", "2025-05-05")),
+        ("hour", ("2025-05-03 13:20", "2025-05-03 14:10"), ("2025-05-03T13:00", "2025-05-03T15:00")),
+        ("minute", ("2025-05-03 13:20:10", "2025-05-03 13:20:20"), ("2025-05-03T13:20", "2025-05-03T13:21")),
+    ],
+)
+def test_a_drag_becomes_whole_buckets(granularity: str, dragged: tuple[str, str], expected: tuple[str, str]) -> None:
+    first, last = (pd.Timestamp(moment).timestamp() * 1000 for moment in dragged)
+    assert zoom.span(first, last, granularity) == expected
+
+
+def test_a_saved_address_is_read_back_without_what_is_not_known() -> None:
+    query = "range=7d&model=a&model=b&token=secret"
+    assert urlstate.decode(query) == {"range": "7d", "model": ["a", "b"]}
 
 
 @pytest.mark.parametrize("dates", [("", ""), ("yesterday", "9999-99-99"), ("9999-12-31", "0001-01-01")])
@@ -74,7 +138,7 @@ def test_a_granularity_that_would_flood_the_chart_is_not_taken() -> None:
 
 def test_a_bucket_that_is_not_over_is_partial() -> None:
     buckets = timeline.buckets(view(range="7d", granularity="day"))
-    assert buckets["partial"].tolist() == [False] * 7 + [True]
+    assert buckets["partial"].tolist() == [False] * 6 + [True]
     assert buckets["when"].iloc[-1] == "Wed 14 May 2025 (not whole)"
 
 
@@ -97,7 +161,7 @@ def test_missing_is_a_gap_and_zero_is_zero() -> None:
     frame = timeline.buckets(view(range="7d", granularity="day"))
     row = {"bucket_utc": frame["bucket_utc"].iloc[2], "requests": 5, "total_cost": float("nan"), "p95_latency": 1.5}
     whole = timeline.complete(pd.DataFrame([row]), frame)
-    assert whole["requests"].tolist() == [0, 0, 5, 0, 0, 0, 0, 0]
+    assert whole["requests"].tolist() == [0, 0, 5, 0, 0, 0, 0]
     assert whole["p95_latency"].notna().sum() == 1
     assert pd.isna(whole["total_cost"].iloc[2])  # calls without a price: unknown, not free
     assert whole["total_cost"].iloc[0] == 0

@@ -51,7 +51,7 @@ def test_a_node_tells_what_it_takes_reads_and_gives(server: Perch) -> None:
         "name": "limit", "type": "Int32", "default": 100, "required": False,
         "description": "Most rows to answer, 1 to 10000",
     }  # fmt: skip
-    assert {item["name"] for item in newest["params"]} == {"limit", "only_failed", "page", "page_size"}
+    assert {item["name"] for item in newest["params"]} == {"limit", "only_failed", "page", "page_size", "search"}
     assert {item["name"]: item["type"] for item in filtered["params"]}["model"] == "Array(String)"
     assert newest["columns"] == server.get("/v0/pipes/llm_recent_events.json").json()["meta"]
     assert [column["name"] for column in filtered["columns"]] == [

@@ -76,9 +76,9 @@ def test_the_document_is_valid_and_has_every_endpoint_in_every_format(filled: Pe
     pipes = filled.get("/v0/pipes", attrs="name,type").json()["pipes"]
     names = [pipe["name"] for pipe in pipes if pipe["type"] == "endpoint"]
     assert list(document["paths"]) == [f"/v0/pipes/{name}.{extension}" for name in names for extension in FORMATS]
-    for path in document["paths"].values():
+    for name, path in document["paths"].items():
         taken = {item["name"]: item for item in path["get"]["parameters"]}
-        assert set(FILTERS) <= set(taken)
+        assert set(FILTERS) <= set(taken) or "/dashboard_views." in name  # which is not about calls
         assert all(item["description"] for item in taken.values())
     assert document["servers"] == [{"url": filled.url}]
     assert set(document["components"]["securitySchemes"]) == {"bearer", "token"}

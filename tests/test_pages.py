@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from metrics.dashboard import client
 from metrics.dashboard import format as fmt
 from metrics.settings import Settings
-from tests.conftest import ROOT, Perch, free_port, running
+from tests.conftest import ROOT, Open, Perch, free_port, running
+from tests.viewing import event, figures, words
 
-SCRIPT = ROOT / "metrics" / "dashboard" / "main.py"
-CHARTS = {"overview": 2, "usage": 4, "performance": 3, "data": 0}
+CHARTS = {"overview": 2, "usage": 6, "performance": 4, "errors": 3, "models": 6, "events": 1, "data": 0}
+CARDS = {"overview": 8, "usage": 8, "performance": 6, "errors": 6, "models": 0, "events": 0, "data": 6}
 PAGES = list(CHARTS)
-
-Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Open a page as a viewer does: `open_page(perch.url, perch.admin_token, "usage", range="all", model=["o1"])`."""
-
-    def opened(url: str, token: str, page: str = "overview", **query: Any) -> AppTest:
-        monkeypatch.setenv("PERCH_API_URL", url)
-        monkeypatch.setenv("PERCH_TOKEN", token)
-        client.forget()
-        app = AppTest.from_file(str(SCRIPT), default_timeout=60)
-        for name, value in query.items():
-            app.query_params[name.rstrip("_")] = value
-        app.run()
-        if page != "overview":
-            kept = dict(app.query_params)
-            app.switch_page(f"../../pages/{page}.py")
-            app.query_params.update(kept)
-            app.run()
-        assert not app.exception, [error.message for error in app.exception]
-        return app
-
-    return opened
-
-
-def figures(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def words(app: AppTest) -> str:
-    kinds = (app.title, app.markdown, app.caption, app.code, app.error, app.info, app.success, app.subheader)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def event(**values: Any) -> dict[str, Any]:
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    usual = {"model_name": "gpt-4", "prompt_tokens": 150, "completion_tokens": 50, "success": 1, "error_message": ""}
-    return {"event_time": now, **usual, "cost": 0.02, "latency": 1.5, **values}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -66,7 +25,7 @@ def test_a_page_draws_every_panel(loaded: Perch, open_page: Open, page: str) -> 
     assert app.title[0].value == page.capitalize()
     assert not app.error, [error.value for error in app.error]
     assert len(app.get("vega_lite_chart")) == CHARTS[page]
-    assert len(figures(app)) == 6
+    assert len(figures(app)) == CARDS[page]
     assert loaded.admin_token not in words(app)
 
 
@@ -102,7 +61,8 @@ def test_the_address_filters_every_page(loaded: Perch, open_page: Open) -> None:
         app = open_page(loaded.url, loaded.admin_token, page, range="all", model=[model["model_name"]])
         assert figures(app)["Requests"] == fmt.count(model["requests"])
         assert figures(app)["Spend"] == fmt.dollars(model["total_cost"])
-        assert app.dataframe[0].value["model_name"].tolist() == [model["model_name"]]
+        models = next(found.value for found in app.dataframe if "model_name" in found.value)
+        assert models["model_name"].tolist() == [model["model_name"]]
 
 
 def test_a_widget_writes_the_address_and_the_address_sets_the_widget(loaded: Perch, open_page: Open) -> None:
@@ -157,14 +117,19 @@ def test_a_token_that_is_refused_is_said_but_not_shown(loaded: Perch, open_page:
     assert "a-wrong-token" not in words(app)
 
 
-def test_an_endpoint_that_fails_fails_in_its_panel_only(loaded: Perch, open_page: Open) -> None:
-    names = [pipe["name"] for pipe in loaded.get("/v0/pipes").json()["pipes"]]
-    readable = [f"PIPES:READ:{name}" for name in names if not name.startswith("llm_errors")]
-    token = loaded.create_token("no errors", *readable)
-    app = open_page(loaded.url, token, range="all")
+def test_an_endpoint_that_fails_fails_in_its_panel_only(
+    start_perch: Callable[..., Perch], tmp_path: Path, open_page: Open
+) -> None:
+    ours = tmp_path / "ours"
+    for folder in ("datasources", "endpoints", "materializations", "parts"):
+        shutil.copytree(ROOT / "metrics" / folder, ours / folder)
+    (ours / "endpoints" / "llm_errors_timeseries.pipe").unlink()
+    perch = start_perch(project=ours)
+    perch.post_events("llm_events", event(success=0, error_message="timeout"))
+    app = open_page(perch.url, perch.admin_token)
     assert len(app.error) == 1
     assert "This part could not be loaded" in app.error[0].value
-    assert len(figures(app)) == 6
+    assert len(figures(app)) == CARDS["overview"]
     assert len(app.dataframe) == 1
 
 

@@ -250,6 +250,15 @@ class Exactly:
 
     value: float | None
 
+    @property
+    def rank(self) -> float:
+        """For an order in which the unknown is below 0."""
+        return -1.0 if self.value is None else self.value
+
+    def over(self, count: float) -> float | None:
+        """A ratio, unknown where this is or where there is nothing to divide by."""
+        return None if self.value is None or not count else self.value / count
+
 
 def usage(calls: list[Call]) -> Json:
     """What several endpoints say of some calls."""
@@ -484,6 +493,92 @@ def health(asked: Question, calls: list[Call]) -> list[Json]:
     ]
 
 
+def wasted_spend(asked: Question, calls: list[Call]) -> list[Json]:
+    rows = []
+    for name, some in grouped(asked.of(calls), lambda call: call.dimension("model")).items():
+        counted, failed = usage(some), [call for call in some if call.failed]
+        priced = [call for call in some if call.cost is not None and not call.failed]
+        rows.append({
+            "value": name, **chosen(counted, "requests failed_requests unpriced_requests total_cost"),
+            "wasted_cost": dollars(failed) if failed else Exactly(0.0),
+            "cost_per_successful_request": counted["total_cost"].over(len(priced)),
+        })  # fmt: skip
+    rows.sort(key=lambda row: row["value"])
+    rows.sort(key=lambda row: -row["total_cost"].rank)
+    return sorted(rows, key=lambda row: (-row["wasted_cost"].rank, -row["failed_requests"]))
+
+
+def heaviest(asked: Question, calls: list[Call]) -> list[Json]:
+    groups, until = grouped(asked.of(calls), lambda call: call.dimension("user")), Decimal(0)
+    order = sorted(groups, key=lambda name: (-(money(groups[name]) or 0), -len(groups[name]), name))
+    whole = float(sum((money(some) or Decimal(0) for some in groups.values()), Decimal(0)))
+    rows = []
+    for rank, name in enumerate(order, 1):
+        cost = dollars(groups[name])
+        until += money(groups[name]) or Decimal(0)
+        share, cumulative = cost.over(whole), float(until) / whole if whole else None
+        counted = {"requests": len(groups[name]), "total_cost": cost, "value_count": len(groups)}
+        rows.append({"rank": rank, "value": name, **counted, "share": share, "cumulative_share": cumulative})
+    return rows
+
+
+def cost_drivers(asked: Question, calls: list[Call]) -> list[Json]:
+    """Without the effects: that these are the change is a matter of the rows alone."""
+    now, then = asked.of(calls), asked.before(calls)
+    compared = asked.begin is not None and asked.end is not None
+    before, rows = grouped(then, lambda call: call.dimension("model")), []
+    after = grouped(now, lambda call: call.dimension("model"))
+    for name in sorted(before.keys() | after.keys()):
+        one, other = after.get(name, []), before.get(name, [])
+        costs = money(one), money(other)
+        change = float(costs[0] or 0) - float(costs[1] or 0)
+        rows.append({
+            "value": name, "requests": len(one), "total_cost": dollars(one),
+            "previous_requests": len(other) if compared else None,
+            "previous_total_cost": dollars(other) if compared else None,
+            "change": change if compared and costs != (None, None) else None,
+        })  # fmt: skip
+    rows.sort(key=lambda row: (-row["total_cost"].rank, -row["requests"]))
+    return sorted(rows, key=lambda row: -1.0 if row["change"] is None else abs(row["change"]), reverse=True)
+
+
+def errors_compared(asked: Question, calls: list[Call]) -> list[Json]:
+    compared = asked.begin is not None and asked.end is not None
+    always = grouped((call for call in Question(None, None, asked.filters).of(calls) if call.failed), lambda c: c.error)
+    now = grouped((call for call in asked.of(calls) if call.failed), lambda call: call.error)
+    before = grouped((call for call in asked.before(calls) if call.failed), lambda call: call.error)
+    rows = []
+    for error in sorted(now.keys() | before.keys(), key=str.encode):
+        count, past = len(now.get(error, [])), len(before.get(error, []))
+        first = min(call.time for call in always[error])
+        status = "gone" if not count else "kept" if past else "new" if asked.begin and first >= asked.begin else "back"
+        rows.append({
+            "error": error, "failed_requests": count, "previous_failed_requests": past if compared else None,
+            "status": status if compared else None, "first_seen_ever": str(first),
+            "model_count": len({call.dimension("model") for call in [*now.get(error, []), *before.get(error, [])]}),
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["failed_requests"], -(row["previous_failed_requests"] or 0)))
+
+
+def adoption(asked: Question, calls: list[Call]) -> list[Json]:
+    zone = ZoneInfo(asked.zone)
+    firsts = {
+        user: bucket(min(call.time for call in some), asked.step, zone)
+        for user, some in grouped(Question(None, None, asked.filters).of(calls), lambda c: c.dimension("user")).items()
+    }
+    rows = []
+    for begin, some in sorted(grouped(asked.of(calls), lambda call: bucket(call.time, asked.step, zone)).items()):
+        users = {call.dimension("user") for call in some} - {""}
+        new = {user for user in users if firsts[user] == begin}
+        known = [call for call in some if call.dimension("user")]
+        rows.append({
+            **bucket_columns(begin, zone), "active_users": len(users), "new_users": len(new),
+            "returning_users": len(users - new), "unknown_user_requests": len(some) - len(known),
+            **chosen(usage(some), "requests total_cost"), "cost_per_active_user": dollars(known).over(len(users)),
+        })  # fmt: skip
+    return rows
+
+
 REFERENCE: dict[str, Callable[[Question, list[Call]], list[Json]]] = {
     "llm_usage_by_model": usage_by_model,
     "llm_usage_timeseries": usage_timeseries,
@@ -494,9 +589,14 @@ REFERENCE: dict[str, Callable[[Question, list[Call]], list[Json]]] = {
     "llm_errors_timeseries": errors_timeseries,
     "llm_dimensions": dimensions,
     "ingest_health": health,
+    "llm_wasted_spend": wasted_spend,
+    "llm_heaviest": heaviest,
+    "llm_cost_drivers": cost_drivers,
+    "llm_errors_compared": errors_compared,
+    "llm_adoption": adoption,
 }
 SPLIT = ("llm_usage_timeseries", "llm_latency_percentiles")
-STEPPED = (*SPLIT, "llm_errors_timeseries")
+STEPPED = (*SPLIT, "llm_errors_timeseries", "llm_adoption")
 MEASURED = ("llm_latency_percentiles", "llm_performance", "llm_totals")
 
 
@@ -622,7 +722,7 @@ class Life:
 
     def check_borders(self, state: str) -> None:
         """Ask for ranges without ragged ends."""
-        for name in ("llm_totals", "llm_dimensions"):
+        for name in ("llm_totals", "llm_dimensions", "llm_cost_drivers", "llm_errors_compared"):
             for asked in BORDERS:
                 self._ask(state, name, asked, [Call(event) for event in self.events])
 

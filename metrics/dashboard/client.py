@@ -1,22 +1,31 @@
 """HTTP -> frames: the dashboard's one door to the API.
 
 Requests share a pool of connections, run side by side, and their answers are kept for `FRESH` seconds, so that all
-viewers of one view cost one request. One endpoint that fails is kept as its failure and raised where it is read.
+viewers of one view cost one request. One endpoint that fails is kept as its failure and raised where it is read. The
+last answers are kept longer: while the API is away a page may show them once more, marked as old.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import requests
 import streamlit as st
 
+from metrics.dashboard import viewer
 from metrics.settings import load_settings
 
 FRESH = 15
@@ -24,6 +33,9 @@ FRESH = 15
 
 TIMEOUT = (1.5, 20)
 """Seconds to connect and to wait for an answer (the API itself stops a query after PERCH_QUERY_TIMEOUT)."""
+
+REMEMBERED = 512
+"""Answers that are kept for the time when the API is away."""
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -51,11 +63,30 @@ class TokenRefused(EndpointFailed):
 
 @dataclass(frozen=True)
 class Call:
-    """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object)."""
+    """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object).
+
+    `before` asks the same of an earlier period: its columns come along as `previous_...`, in place of the
+    endpoint's own.
+    """
 
     path: str
     params: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     part: str = "data"
+    before: Call | None = None
+
+    def address(self) -> str:
+        """Its URL as the viewer can reach it, without a token."""
+        query = urlencode(_pairs(self))
+        return viewer.api_url() + self.path + (f"?{query}" if query else "")
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a panel has read: the name it has on the page, the calls behind it and their rows."""
+
+    name: str
+    calls: tuple[Call, ...]
+    rows: pd.DataFrame
 
 
 def pipe(name: str, params: Params | None = None, **more: str) -> Call:
@@ -63,6 +94,11 @@ def pipe(name: str, params: Params | None = None, **more: str) -> Call:
     given = {**(params or {}), **more}
     pairs = ((key, value if isinstance(value, str) else tuple(value)) for key, value in sorted(given.items()) if value)
     return Call(f"/v0/pipes/{name}.json", tuple(pairs))
+
+
+def compared(name: str, params: Params, earlier: Params) -> Call:
+    """The call of an endpoint of one row for a period, with the same figures of an earlier one beside it."""
+    return replace(pipe(name, params), before=pipe(name, earlier))
 
 
 def datasource(name: str, part: str) -> Call:
@@ -78,11 +114,45 @@ def prices() -> Call:
 class Rows:
     """Answers by the names they were asked for under; reading one that failed raises its `EndpointFailed`."""
 
-    def __init__(self, answers: Mapping[str, Future[pd.DataFrame]]) -> None:
+    def __init__(self, calls: Mapping[str, Call], answers: Mapping[str, Future[pd.DataFrame]]) -> None:
+        self._calls = calls
         self._answers = answers
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        return self._answers[name].result()
+        rows = self._answers[name].result()
+        call = self._calls[name]
+        if (noted := _noted.get()) is not None and all(name != read.name for read in noted):
+            noted.append(Read(name, (call, call.before) if call.before else (call,), rows))
+        return rows
+
+
+_noted: ContextVar[list[Read] | None] = ContextVar("noted", default=None)
+_away: ContextVar[tuple[ApiAway, list[datetime]] | None] = ContextVar("away", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Read]]:
+    """Note what is read within: a panel offers the addresses and the rows of it."""
+    read: list[Read] = []
+    outer = _noted.set(read)
+    try:
+        yield read
+    finally:
+        _noted.reset(outer)
+
+
+@contextmanager
+def recalling(failure: ApiAway) -> Iterator[list[datetime]]:
+    """Within, answer from memory and ask nothing; raise `failure` for what was never asked before.
+
+    Gives the times (UTC) at which the API had answered.
+    """
+    answered: list[datetime] = []
+    outer = _away.set((failure, answered))
+    try:
+        yield answered
+    finally:
+        _away.reset(outer)
 
 
 def fetch(**calls: Call) -> Rows:
@@ -91,18 +161,55 @@ def fetch(**calls: Call) -> Rows:
     Raises:
         ApiAway: the API does not answer at all, so that no part of the page can be drawn.
     """
-    settings = load_settings()
-    url, token = settings.url, settings.local_token()
-    answers = {name: _pool().submit(_frame, url, token, call) for name, call in calls.items()}
+    url, token = load_settings().url, viewer.token()
+    ask = _frame if (away := _away.get()) is None else _recall(*away)
+    answers = {name: _pool().submit(_answer, ask, url, token, call) for name, call in calls.items()}
     for answer in answers.values():
         if isinstance(failure := answer.exception(), ApiAway):
             raise failure
-    return Rows(answers)
+    return Rows(calls, answers)
 
 
-def forget() -> None:
-    """Drop every kept answer: the next run asks again."""
-    _frame.clear()
+def latest(**calls: Call) -> Rows:
+    """As `fetch`, but with the last answers where the API is away."""
+    try:
+        return fetch(**calls)
+    except ApiAway as failure:
+        with recalling(failure):
+            return fetch(**calls)
+
+
+def readable(token: str) -> set[str]:
+    """The pipes that a token may read.
+
+    Raises:
+        TokenRefused: the API does not know the token.
+        ApiAway, EndpointFailed: it could not be asked.
+    """
+    pipes = _get(load_settings().url, token, Call("/v0/pipes")).get("pipes", [])
+    return {str(one.get("name")) for one in pipes}
+
+
+def append(source: str, row: Mapping[str, object]) -> None:
+    """Post one row to a data source; it is stored when this returns.
+
+    Raises:
+        TokenRefused: the viewer's token may not append to it.
+        ApiAway, EndpointFailed: it was not stored.
+    """
+    url = load_settings().url
+    params = {"name": source, "wait": "true"}
+    body = _sent("POST", url, viewer.token(), "/v0/events", list(params.items()), json.dumps(row).encode())
+    if body.get("quarantined_rows"):
+        raise EndpointFailed(f"A row of {source} was refused: its columns are others than this dashboard's.")
+
+
+def forget(call: Call | None = None) -> None:
+    """Drop one kept answer, or every one: the next run asks again."""
+    if call:
+        _frame.clear(load_settings().url, viewer.token(), call)
+    else:
+        _frame.clear()
 
 
 @cache
@@ -118,30 +225,65 @@ def _session() -> requests.Session:
     return session
 
 
+_memory: OrderedDict[tuple[str, str, Call], tuple[pd.DataFrame, datetime]] = OrderedDict()
+_memorising = threading.Lock()
+
+
+def _recall(failure: ApiAway, answered: list[datetime]) -> Callable[[str, str, Call], pd.DataFrame]:
+    def ask(url: str, token: str, call: Call) -> pd.DataFrame:
+        known = _memory.get((url, token, call))
+        if known is None:
+            raise failure
+        answered.append(known[1])
+        return known[0]
+
+    return ask
+
+
+def _answer(ask: Callable[[str, str, Call], pd.DataFrame], url: str, token: str, call: Call) -> pd.DataFrame:
+    now = ask(url, token, replace(call, before=None))
+    if call.before is None:
+        return now
+    earlier = ask(url, token, call.before)
+    own = [name for name in now if not str(name).startswith("previous_")]
+    return now[own].join(earlier[own].add_prefix("previous_"))
+
+
 @st.cache_data(ttl=FRESH, max_entries=512, show_spinner=False)
 def _frame(url: str, token: str, call: Call) -> pd.DataFrame:
     body = _get(url, token, call)
     try:
         found = body[call.part]
-        frame = pd.DataFrame(found if isinstance(found, list) else [found])
-        return _typed(frame, body.get("meta", []))
+        frame = _typed(pd.DataFrame(found if isinstance(found, list) else [found]), body.get("meta", []))
     except (KeyError, TypeError, ValueError) as error:
         raise EndpointFailed(f"{call.path} does not answer with rows as Perch does.") from error
+    with _memorising:
+        _memory[url, token, call] = frame, datetime.now(UTC)
+        _memory.move_to_end((url, token, call))
+        while len(_memory) > REMEMBERED:
+            _memory.popitem(last=False)
+    return frame
 
 
 def _get(url: str, token: str, call: Call) -> dict[str, Any]:
+    return _sent("GET", url, token, call.path, _pairs(call))
+
+
+def _sent(
+    method: str, url: str, token: str, path: str, params: list[tuple[str, str]], data: bytes | None = None
+) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = _session().get(url + call.path, params=list(_pairs(call)), headers=headers, timeout=TIMEOUT)
+        answer = _session().request(method, url + path, params=params, data=data, headers=headers, timeout=TIMEOUT)
     except requests.ReadTimeout:
-        raise EndpointFailed(f"{call.path} did not answer within {TIMEOUT[1]} seconds.") from None
+        raise EndpointFailed(f"{path} did not answer within {TIMEOUT[1]} seconds.") from None
     except requests.RequestException as error:
         raise ApiAway(url, _cause(error)) from None
     body = _json(answer)
     if answer.status_code in (401, 403):
         raise TokenRefused(body.get("error", "The token was refused."))
     if not answer.ok:
-        raise EndpointFailed(body.get("error", f"{call.path} answered {answer.status_code}."))
+        raise EndpointFailed(body.get("error", f"{path} answered {answer.status_code}."))
     return body
 
 

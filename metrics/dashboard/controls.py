@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import urlstate
+from metrics.dashboard import states, urlstate
 
 MEASURES = {"total_cost": "Cost", "requests": "Requests", "total_tokens": "Tokens"}
 HEAT = {"relative": "vs own median", "absolute": "Absolute"}
@@ -16,8 +16,7 @@ HEAT = {"relative": "vs own median", "absolute": "Absolute"}
 
 def measure(title: str) -> str:
     """A title with the switch of the measure beside it; the measure's column."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(title, anchor=False, width="content")
+    with states.heading(title):
         return _switch("Measure", MEASURES, "measure")
 
 
@@ -38,8 +37,7 @@ def dimension_in_use(values: pd.DataFrame) -> str:
 
 def heat(title: str) -> bool:
     """A title with the switch of the heat map's colours; whether they are relative."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(title, anchor=False, width="content")
+    with states.heading(title):
         return _switch("Colours", HEAT, "heat") == "relative"
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import client, kpis, states, tables, timeline
+from metrics.dashboard import client, kpis, states, tables, timeline, viewer
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import stacked
 from metrics.dashboard.filters import Filters
 from metrics.dashboard.frame import View
 from metrics.dashboard.kpis import Kpi, ratio
-from metrics.settings import load_settings
+
+
+def empty(rows: client.Rows, view: View) -> bool:
+    """Whether the view holds no events; then that has been said. Else what its numbers leave out has been."""
+    with states.panel(border=False):
+        totals = rows["totals"].iloc[0]
+        if _nothing_here(totals, view):
+            return True
+        states.left_out(totals)
+    return False
 
 
 def overview(rows: client.Rows, view: View) -> bool:
@@ -36,7 +46,8 @@ def usage(rows: client.Rows, view: View) -> bool:
         if _nothing_here(totals, view):
             return True
         series = _series(rows, "series", view.filters)
-        kpis.draw([*_spend(totals, series), *_tokens(totals, series)], view.filters)
+        spend, requests, tokens_, _ = _spend(totals, series)
+        kpis.draw([spend, requests, tokens_, *_unit_costs(rows, totals)], view.filters)
         states.left_out(totals)
     return False
 
@@ -53,30 +64,22 @@ def performance(rows: client.Rows, view: View) -> bool:
     return False
 
 
-def errors(rows: client.Rows, filters: Filters) -> None:
-    """Failures over time by message. A message keeps its colour: it follows its rank over all time."""
-    failures = rows["errors"]
-    if failures.empty:
-        return states.calm("No call failed in this view.")
-    stacked.draw(
-        failures,
-        filters,
-        key="errors",
-        column="error",
-        measure="failed_requests",
-        ranked=rows["all_errors"]["error"].tolist(),
-        alternative="Failed calls over time by error",
-        most=5,
-        width=32,
-        height=170,
-    )
-    return None
+def errors(rows: client.Rows, view: View) -> bool:
+    """The six figures of the Errors page. True: the view holds no events, and that has been said."""
+    with states.panel(border=False):
+        totals = rows["totals"].iloc[0]
+        if _nothing_here(totals, view):
+            return True
+        series = _series(rows, "series", view.filters)
+        kpis.draw([_error_rate(totals, series), _failed(totals, series), *_error_kinds(rows, view)], view.filters)
+        states.left_out(totals)
+    return False
 
 
-def tokens(series: pd.DataFrame, filters: Filters) -> None:
-    """Prompt against completion tokens over time."""
-    names = {"total_prompt_tokens": "Prompt", "total_completion_tokens": "Completion"}
-    long = series.melt("bucket_utc", list(names), "kind", "tokens").replace({"kind": names})
+def tokens(rows: client.Rows, filters: Filters) -> None:
+    """Prompt against completion tokens over time, and how much of each a request has."""
+    totals, names = rows["totals"].iloc[0], {"total_prompt_tokens": "Prompt", "total_completion_tokens": "Completion"}
+    long = rows["series"].melt("bucket_utc", list(names), "kind", "tokens").replace({"kind": names})
     stacked.draw(
         long,
         filters,
@@ -87,6 +90,32 @@ def tokens(series: pd.DataFrame, filters: Filters) -> None:
         alternative="Prompt and completion tokens over time",
         height=182,
     )
+    each = [ratio(totals[name], totals["requests"]) for name in names]
+    times = ratio(totals["total_prompt_tokens"], totals["total_completion_tokens"])
+    said = f"A request has {fmt.exact(each[0])} prompt and {fmt.exact(each[1])} completion tokens on average"
+    st.caption(f"{said}: {times:,.1f} to 1." if times is not None else f"{said}.")
+
+
+def users(rows: client.Rows, filters: Filters) -> None:
+    """Active users over time: those who came back, and those who came for the first time."""
+    held = rows["active"]
+    if not held["active_users"].any():
+        st.caption("No call of this view names a user: send `user` with each call to see how many there are.")
+        return
+    names = {"returning_users": "Returning", "new_users": "New"}
+    long = held.melt("bucket_utc", list(names), "kind", "users").replace({"kind": names})
+    stacked.draw(
+        long,
+        filters,
+        key="users",
+        column="kind",
+        measure="users",
+        ranked=list(names.values()),
+        alternative="Active users over time, new and returning",
+        height=182,
+    )
+    if unknown := held["unknown_user_requests"].sum():
+        states.remark([f"{fmt.plural(unknown, 'request')} of unknown users left out"])
 
 
 def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
@@ -101,8 +130,24 @@ def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
             _plain("Quarantined", fmt.exact(held["quarantined_events"]), "rows refused")
             _plain("Unpriced", fmt.exact(held["unpriced_requests"]), f"{fmt.count(held['unpriced_tokens'])} tokens")
             _plain("Store", fmt.bytes_(store["bytes"]), f"{fmt.exact(store['row_count'])} rows")
-        states.remark([*_remarks(held, filters), *states.odd_latencies(held)])
+        states.remark([*_remarks(held, filters), *_arrival(rows), *states.odd_latencies(held)])
         st.caption(_order(rows["order"].iloc[0]))
+
+
+def _arrival(rows: client.Rows) -> list[str]:
+    """How fast calls come and how long they take to come, of the last hour."""
+    try:
+        lag = rows["lag"].iloc[0]
+    except client.EndpointFailed as failure:
+        return [str(failure)]
+    said = [f"{fmt.count(lag['events_per_minute'])} events a minute now"]
+    if fmt.known(lag["p95_lag"]):
+        said.append(f"arrival lag p50 {fmt.seconds(lag['p50_lag'])}, p95 {fmt.seconds(lag['p95_lag'])}")
+    if late := lag["late_events"]:
+        said.append(f"{fmt.plural(late, 'event')} of the last hour over a day old")
+    if early := lag["early_events"]:
+        said.append(f"{fmt.plural(early, 'event')} of the last hour from a clock that is ahead")
+    return said
 
 
 def _order(told: pd.Series) -> str:
@@ -138,9 +183,22 @@ def outliers(rows: client.Rows, filters: Filters) -> None:
     return tables.show_outliers(rows["outliers"], filters.timezone)
 
 
+def calls_api(filters: Filters, more: Mapping[str, str]) -> None:
+    """The command that gives the calls of the Events page. The token is a variable, never a value."""
+    query = urlencode({**filters.period(), **more, "page_size": "10000", "page": "0"}, doseq=True)
+    url = f"{viewer.api_url()}/v0/pipes/llm_recent_events.parquet?{query}"
+    st.caption("10,000 calls at most in one answer: the next ones with `page=1` and so on; also as `.csv`, `.ndjson` "
+               "and `.json`. Whole months lie ready as Parquet files: see Data.")  # fmt: skip
+    st.code(
+        f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" -o calls.parquet \\\n     '{url}'",
+        language="bash",
+        wrap_lines=True,
+    )
+
+
 def api(filters: Filters) -> None:
     """The address and the command that give the Overview's figures. The token is a variable, never a value."""
-    url = load_settings().url
+    url = viewer.api_url()
     query = urlencode(filters.period(), doseq=True)
     st.caption(
         f"API: `{url}` · every endpoint: `GET {url}/v0/pipes` · as `.json`, `.csv`, `.ndjson`, `.parquet` · "
@@ -210,25 +268,26 @@ def _success(totals: pd.Series, series: pd.DataFrame) -> Kpi:
     )
 
 
-def _tokens(totals: pd.Series, series: pd.DataFrame) -> list[Kpi]:
-    prompt, completion = totals["total_prompt_tokens"], totals["total_completion_tokens"]
-    before = totals["previous_total_prompt_tokens"], totals["previous_total_completion_tokens"]
+def _unit_costs(rows: client.Rows, totals: pd.Series) -> list[Kpi]:
+    """What a success and an active user cost, and what failed calls did."""
+    successes = totals["requests"] - totals["failed_requests"]
+    before = totals["previous_requests"], totals["previous_failed_requests"]
     return [
         Kpi(
-            "Cost / 1M tokens",
-            _million(totals["total_cost"], totals["total_tokens"]),
-            _million(totals["previous_total_cost"], totals["previous_total_tokens"]),
+            "Cost / success",
+            ratio(totals["total_cost"], successes),
+            ratio(totals["previous_total_cost"], None if before[0] is None else before[0] - before[1]),
             _cost,
             better="less",
-            course=series["total_cost"] / series["total_tokens"].where(series["total_tokens"] > 0),
+            help="The cost of all calls / the calls that succeeded",
         ),
+        Kpi("Wasted spend", _sum(rows, "wasted", "wasted_cost"), None, _cost, help="What the failed calls cost"),
         Kpi(
-            "Prompt : completion",
-            ratio(prompt, completion),
-            ratio(*before),
-            lambda value: f"{value:,.1f} : 1" if value is not None and fmt.known(value) else fmt.UNKNOWN,
-            course=series["total_prompt_tokens"]
-            / series["total_completion_tokens"].where(series["total_completion_tokens"] > 0),
+            "Cost / active user",
+            ratio(totals["total_cost"], totals["users"]),
+            None,
+            fmt.dollars,
+            help=f"{fmt.plural(totals['users'], 'user')} named in these calls",
         ),
     ]
 
@@ -253,7 +312,11 @@ def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> li
         better="less",
         course=series["avg_latency"],
     )
-    failed = Kpi(
+    return [*percentiles, mean, _success(totals, series), _failed(totals, series)]
+
+
+def _failed(totals: pd.Series, series: pd.DataFrame) -> Kpi:
+    return Kpi(
         "Failed requests",
         totals["failed_requests"],
         totals["previous_failed_requests"],
@@ -261,7 +324,43 @@ def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> li
         better="less",
         course=series["failed_requests"],
     )
-    return [*percentiles, mean, _success(totals, series), failed]
+
+
+def _error_rate(totals: pd.Series, series: pd.DataFrame) -> Kpi:
+    return Kpi(
+        "Error rate",
+        ratio(totals["failed_requests"], totals["requests"]),
+        ratio(totals["previous_failed_requests"], totals["previous_requests"]),
+        fmt.percent,
+        better="less",
+        course=1 - series["success_rate"],
+        points=True,
+    )
+
+
+def _error_kinds(rows: client.Rows, view: View) -> list[Kpi]:
+    """How many errors there are, how many of them never before, when one was last, and what they cost."""
+    errors, filters = rows["errors"], view.filters
+    new = (rows["compared"]["status"] == "new").sum() if filters.compare else None
+    last = errors["last_seen"].max()
+    age = _age(None if pd.isna(last) else filters.now - last.to_pydatetime())
+    return [
+        Kpi("Kinds of error", float(len(errors)), None, fmt.exact, help="Messages without their ids and numbers"),
+        Kpi(
+            "New kinds", None if new is None else float(new), None, fmt.exact, help="Never seen before this time range"
+        ),
+        Kpi("Last failure", 0.0, None, lambda _: age),
+        Kpi("Wasted spend", _sum(rows, "wasted", "wasted_cost"), None, _cost, help="What the failed calls cost"),
+    ]
+
+
+def _sum(rows: client.Rows, name: str, column: str) -> float | None:
+    """The sum over all rows; unknown where no row knows it, or where the project has no such endpoint."""
+    try:
+        return float(rows[name][column].sum(min_count=1))
+    except client.EndpointFailed as failure:
+        states.remark([str(failure)])
+        return None
 
 
 def _cost(value: float | None) -> str:
@@ -271,11 +370,6 @@ def _cost(value: float | None) -> str:
 def _thousand(cost: float | None, requests: float | None) -> float | None:
     each = ratio(cost, requests)
     return None if each is None else 1000 * each
-
-
-def _million(cost: float | None, tokens: float | None) -> float | None:
-    each = ratio(cost, tokens)
-    return None if each is None else 1e6 * each
 
 
 def _plain(label: str, value: str, note: str) -> None:

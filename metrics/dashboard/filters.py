@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,6 +20,21 @@ SPANS = {
     "90d": timedelta(days=90),
 }
 RANGES = (*SPANS, "all", "custom")
+CALENDAR = {
+    "dates": "Dates",
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "week": "This week",
+    "last_week": "Last week",
+    "month": "This month",
+    "last_month": "Last month",
+    "year": "This year",
+}
+"""What the range "custom" can be: dates of one's own, or a period of the calendar that moves with it."""
+
+COMPARE = {"on": "The same weekdays before", "before": "The period just before", "off": "Nothing"}
+"""What the figures are compared with. By whole weeks a Monday stands against a Monday."""
+
 STEPS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400, "month": 30 * 86_400}
 """Granularities and their seconds (a month: about)."""
 
@@ -39,6 +55,7 @@ class Filters:
     timezone: str
     granularity: str
     compare: bool
+    earlier: timedelta
     refresh: int | None
     chosen: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -52,9 +69,21 @@ class Filters:
         return {"start_date": _utc_text(self.start), "end_date": _utc_text(self.end), **dict(self.chosen)}
 
     def previous(self) -> dict[str, str | tuple[str, ...]]:
-        """Parameters for the period of equal length just before."""
-        earlier = self.start - (self.end - self.start)
-        return {**self.period(), "start_date": _utc_text(earlier), "end_date": _utc_text(self.start)}
+        """Parameters for the period that this one is compared with, `earlier` before it by the zone's clock."""
+        start, end = self._before(self.start), self._before(self.end)
+        return {**self.period(), "start_date": _utc_text(start), "end_date": _utc_text(end)}
+
+    def against(self) -> str:
+        """What a change is against, in few words."""
+        if self.earlier == self.end - self.start:
+            return f"vs prev {self.label}"
+        return f"vs {self.earlier.days // 7} wk ago"
+
+    def _before(self, moment: datetime) -> datetime:
+        if self.earlier == self.end - self.start:
+            return moment - self.earlier
+        wall = moment.astimezone(self.zone).replace(tzinfo=None) - self.earlier
+        return wall.replace(tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
 
     def series(self, granularity: str = "") -> dict[str, str | tuple[str, ...]]:
         """Parameters of an endpoint with a time axis."""
@@ -89,10 +118,11 @@ def resolve(
         start=start,
         end=end,
         now=now,
-        label=f"{(end - start).days}d" if values["range"] == "custom" else str(values["range"]),
+        label=_length(end - start) if values["range"] == "custom" else str(values["range"]),
         timezone=zone_name,
         granularity=asked if asked in granularities(start, end) else _automatic(end - start),
-        compare=values["compare"] == "on" and values["range"] != "all",
+        compare=values["compare"] != "off" and values["range"] != "all",
+        earlier=_earlier(end - start, by_weeks=values["compare"] != "before"),
         refresh=REFRESH[str(values["refresh"])],
         chosen=tuple((name, tuple(values[name])) for name in DIMENSIONS if values[name]),
     )
@@ -113,8 +143,7 @@ def _bounds(
     values: Mapping[str, str | list[str]], now: datetime, extent: tuple[datetime, datetime] | None, zone: ZoneInfo
 ) -> tuple[datetime, datetime]:
     if values["range"] == "custom":
-        first, last = dates(values, now, zone)
-        start, end = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+        start, end = _chosen(values, now, zone)
         return start, min(end, now) if start < now else end
     if values["range"] == "all" and extent:
         end = _midnight(extent[1].astimezone(zone).date() + timedelta(days=1), zone)
@@ -126,21 +155,68 @@ def _bounds(
 def dates(values: Mapping[str, str | list[str]], now: datetime, zone: ZoneInfo) -> tuple[date, date]:
     """First and last day of a custom range; the last 14 days where the address holds none that can be read."""
     today = now.astimezone(zone).date()
+    named = str(values["calendar"])
+    if named in CALENDAR and named != "dates":
+        return _days(named, today)
     try:
-        first, last = date.fromisoformat(str(values["from"])), date.fromisoformat(str(values["to"]))
+        first, last = (date.fromisoformat(str(values[name])[:10]) for name in ("from", "to"))
     except ValueError:
         return today - timedelta(days=13), today
     first, last = sorted(min(max(day, EARLIEST), today + timedelta(days=366)) for day in (first, last))
     return first, last
 
 
+def _days(named: str, today: date) -> tuple[date, date]:
+    monday, month = today - timedelta(days=today.weekday()), today.replace(day=1)
+    return {
+        "today": (today, today),
+        "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
+        "week": (monday, today),
+        "last_week": (monday - timedelta(days=7), monday - timedelta(days=1)),
+        "month": (month, today),
+        "last_month": ((month - timedelta(days=1)).replace(day=1), month - timedelta(days=1)),
+        "year": (today.replace(month=1, day=1), today),
+    }[named]
+
+
+def _chosen(values: Mapping[str, str | list[str]], now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Whole days, or the moments of an address like `from=2025-05-14T10:00&to=2025-05-14T12:30` (the zone's clock)."""
+    first, last = dates(values, now, zone)
+    start, end = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+    if values["calendar"] == "dates" and all("T" in str(values[name]) for name in ("from", "to")):
+        exact = [_moment(str(values[name]), zone) for name in ("from", "to")]
+        if exact[0] and exact[1] and start <= exact[0] < exact[1] <= end:
+            return exact[0], exact[1]
+    return start, end
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(ZoneInfo("UTC"))
+    except ValueError:
+        return None
+
+
+def _earlier(span: timedelta, *, by_weeks: bool) -> timedelta:
+    return timedelta(weeks=max(1, math.ceil(span / timedelta(weeks=1)))) if by_weeks else span
+
+
+def _length(span: timedelta) -> str:
+    hours = round(span.total_seconds() / 3600, 1)
+    return f"{round(hours / 24)}d" if hours >= 24 else f"{hours:g}h"
+
+
 def _floor(moment: datetime, span: timedelta, zone: ZoneInfo) -> datetime:
-    """The start of the whole minute, hour or day: half a first bucket would read as a drop."""
+    """The start of the whole minute, hour or day: half a first bucket would read as a drop.
+
+    Today is one of the days of a range of days: so seven of them hold each weekday once, and a week earlier is a period
+    of its own.
+    """
     if span <= timedelta(hours=1):
         return moment.replace(second=0, microsecond=0)
     if span <= timedelta(days=1):
         return moment.replace(minute=0, second=0, microsecond=0)
-    return _midnight(moment.astimezone(zone).date(), zone)
+    return _midnight(moment.astimezone(zone).date() + timedelta(days=1), zone)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -27,6 +27,11 @@ def dollars(value: float | None, unknown: str = UNKNOWN) -> str:
     return f"${value:.{digits}f}"
 
 
+def signed_dollars(value: float) -> str:
+    """+$1.20, −$0.0012: an amount that was added or fell away."""
+    return f"{'−' if value < 0 else '+'}{dollars(abs(value))}"
+
+
 def count(value: float | None, unknown: str = UNKNOWN) -> str:
     """2,712, 28.3M: three or four digits."""
     if value is None or math.isnan(value):

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
-from metrics.dashboard import client, filters, sidebar, states, urlstate
+from metrics.dashboard import client, filters, sidebar, source, states, urlstate, views, zoom
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,29 @@ class View:
 
     def offer(self, rows: pd.DataFrame, name: str) -> None:
         """Let the reader download exactly these rows."""
-        self._downloads.download_button(
-            "CSV",
-            data=lambda: rows.to_csv(index=False),
-            file_name=f"{name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="csv",
-            help="The rows of the table below",
-        )
+        with self._downloads.container(horizontal=True):
+            source.files(rows, name, "page", "The rows of the table below")
+
+    def totals(self) -> client.Call:
+        """The call of `llm_totals` for this view, beside the period that it is compared with."""
+        now = self.filters.period()
+        if not self.filters.compare:
+            return client.pipe("llm_totals", now)
+        return client.compared("llm_totals", now, self.filters.previous())
 
 
 HEALTH = ("events", "demo_events", "quarantined_events", "first_event_time", "last_event_time")
 """What every page needs to know of the store, whatever the filters."""
+
+
+@dataclass(frozen=True)
+class _Top:
+    """What a page's header has to be filled in later."""
+
+    caption: DeltaGenerator
+    status: DeltaGenerator
+    downloads: DeltaGenerator
+
 
 Body = Callable[[View], None]
 
@@ -66,11 +75,11 @@ def page(title: str, body: Body, *, needs_events: bool = True) -> None:
         states.unreadable(failure)
 
 
-def filters_now(extent: tuple[datetime, datetime] | None) -> filters.Filters:
-    """The filters of the session at this moment."""
+def filters_now(extent: tuple[datetime, datetime] | None, now: datetime | None = None) -> filters.Filters:
+    """The filters of the session at this moment, or at another."""
     values = urlstate.current()
     step = filters.REFRESH[str(values["refresh"])] or client.FRESH
-    return filters.resolve(values, filters.rounded_now(min(step, client.FRESH)), extent, sidebar.home_zone())
+    return filters.resolve(values, now or filters.rounded_now(min(step, client.FRESH)), extent, sidebar.home_zone())
 
 
 def prepare(page_name: str, pages: Sequence[Page]) -> None:
@@ -88,6 +97,8 @@ def prepare(page_name: str, pages: Sequence[Page]) -> None:
 def _live(title: str, body: Body, every: int | None) -> None:
     @st.fragment(run_every=every)
     def live() -> None:
+        if zoom.pending():
+            st.rerun()  # the filters beside the page show the range too
         try:
             _draw(title, body)
         except client.ApiError as failure:
@@ -101,34 +112,57 @@ def _draw(title: str, body: Body) -> None:
     health = _health()
     extent = _extent(health)
     view = filters_now(extent)
-    status, downloads = _header(title, view)
+    zoom.within(view.granularity)
+    top = _header(title, view)
     if health["demo_events"]:
         states.demo(int(health["demo_events"]))
-    body(View(view, health, _values(), downloads))
+    try:
+        body(View(view, health, _values(), top.downloads))
+    except client.ApiAway as failure:  # a page asks before it draws: nothing stands there twice
+        _draw_again(body, health, top, failure)
+        return
+    st.session_state["_answered"] = view.now
     now = pd.Timestamp.now(view.zone)
     if view.refresh:
-        status.badge(f"Live {now:%H:%M:%S}", icon=":material/sensors:", color="green")
+        top.status.badge(f"Live {now:%H:%M:%S}", icon=":material/sensors:", color="green")
     else:
-        status.badge(f"Updated {now:%H:%M:%S}", icon=":material/schedule:", color="gray")
+        top.status.badge(f"Updated {now:%H:%M:%S}", icon=":material/schedule:", color="gray")
 
 
-def _header(title: str, view: filters.Filters) -> tuple[DeltaGenerator, DeltaGenerator]:
+def _draw_again(body: Body, health: pd.Series, top: _Top, failure: client.ApiAway) -> None:
+    """The page as it was when the API last answered this session, if it had the same filters then."""
+    if "_answered" not in st.session_state:
+        raise failure
+    view = filters_now(_extent(health), st.session_state["_answered"])
+    with client.recalling(failure) as answered:
+        bar = st.container()
+        body(View(view, health, _values(), top.downloads))
+    when = min(answered, default=view.now).astimezone(view.zone)
+    top.caption.caption(view.caption())
+    top.status.badge(f"As of {when:%H:%M:%S}", icon=":material/cloud_off:", color="orange")
+    with bar:
+        states.old_numbers(failure, when)
+
+
+def _header(title: str, view: filters.Filters) -> _Top:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content", gap="xxsmall"):
             st.title(title, anchor=False)
-            st.caption(view.caption())
+            caption = st.empty()
+            caption.caption(view.caption())
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             status = st.container(width="content")
             st.button("Refresh", icon=":material/refresh:", key="again", on_click=client.forget, help="Ask again now")
+            views.control()
             downloads = st.container(width="content")
-    return status, downloads
+    return _Top(caption, status, downloads)
 
 
 @st.fragment(run_every=5)
 def _wait_for_the_first_event() -> None:
     client.forget()
     try:
-        health = _health()
+        health = _health(client.fetch)
     except client.ApiError as failure:
         return states.unreadable(failure)
     if _extent(health):
@@ -136,8 +170,8 @@ def _wait_for_the_first_event() -> None:
     return states.first_run(int(health["quarantined_events"]))
 
 
-def _health() -> pd.Series:
-    rows = client.fetch(health=client.pipe("ingest_health"))["health"]
+def _health(ask: Callable[..., client.Rows] = client.latest) -> pd.Series:
+    rows = ask(health=client.pipe("ingest_health"))["health"]
     if rows.empty or not set(HEALTH) <= set(rows):
         raise client.EndpointFailed(f"ingest_health has to answer with one row of {', '.join(HEALTH)}.")
     return rows.iloc[0]
@@ -146,7 +180,7 @@ def _health() -> pd.Series:
 def _values() -> pd.DataFrame:
     columns = ["dimension", "value", "requests", "total_cost"]
     try:
-        return client.fetch(values=client.pipe("llm_dimensions"))["values"].reindex(columns=columns)
+        return client.latest(values=client.pipe("llm_dimensions"))["values"].reindex(columns=columns)
     except client.EndpointFailed:  # no values to choose from, and colours by the order of the view
         return pd.DataFrame(columns=columns)
 

@@ -55,7 +55,7 @@ def _card(figure: Kpi, filters: Filters) -> None:
         delta=delta,
         delta_color=_colour(figure, delta),
         delta_arrow="off" if delta == "new" else "auto",
-        delta_description=_against(filters) if delta is not None else None,
+        delta_description=filters.against() if delta is not None else None,
         chart_data=course if len(course) > 1 else None,
         chart_type="line" if figure.points else "area",
         border=True,
@@ -83,7 +83,3 @@ def _slight(figure: Kpi) -> bool:
     if figure.points or not figure.now or not figure.before:
         return False
     return abs(figure.now / figure.before - 1) < SLIGHT
-
-
-def _against(filters: Filters) -> str:
-    return f"vs prev {filters.label}"

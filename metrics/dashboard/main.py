@@ -14,21 +14,35 @@ st.set_page_config(
     page_title="Perch", page_icon=str(ROOT / "static" / "favicon.png"), layout="wide", initial_sidebar_state=300
 )
 
-from metrics.dashboard import frame, urlstate  # noqa: E402 - the path has to be set before
+from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - the path has to be set before
 
-# Streamlit has no setting for these: narrower margins beside the page, and seven ranges on one line.
+# Streamlit has no setting for these: narrower margins beside the page, seven ranges on one line, and an "API" that can
+# be read while it is open on a dark page.
 st.html(
     "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
-    "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem }</style>"
+    "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem } "
+    "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important }</style>"
 )
 st.logo(":material/monitoring:", size="large")
 
-ICONS = {"overview": "space_dashboard", "usage": "payments", "performance": "speed", "data": "database"}
+ICONS = {
+    "overview": "space_dashboard",
+    "usage": "payments",
+    "performance": "speed",
+    "errors": "report",
+    "models": "compare_arrows",
+    "events": "list_alt",
+    "data": "database",
+}
 pages = [
     st.Page(ROOT / "pages" / f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", default=not place)
     for place, (name, icon) in enumerate(ICONS.items())
 ]
 page = st.navigation(pages, position="hidden")
-frame.prepare(page.url_path, pages)
-page.run()
-urlstate.push()
+if not viewer.signed_in():
+    signin.ask()
+elif not signin.unready():
+    frame.prepare(page.url_path, pages)
+    signin.who()
+    page.run()
+    urlstate.push()

@@ -24,11 +24,14 @@ def options() -> dict[str, list[str]]:
         "range": list(filters.RANGES),
         "granularity": ["auto", *filters.STEPS],
         "timezone": ["", *_zones()],
-        "compare": ["on", "off"],
+        "calendar": list(filters.CALENDAR),
+        "compare": list(filters.COMPARE),
         "refresh": list(filters.REFRESH),
         "measure": list(MEASURES),
         "dimension": list(urlstate.DIMENSIONS),
         "heat": list(HEAT),
+        "failed": ["off", "on"],
+        "tail": ["off", "on"],
     }
 
 
@@ -67,10 +70,15 @@ def draw(values: pd.DataFrame, view: filters.Filters) -> None:
 
 
 def _calendar(view: filters.Filters) -> None:
+    st.selectbox("Period", list(filters.CALENDAR), format_func=filters.CALENDAR.__getitem__, key="calendar")
+    if st.session_state["calendar"] != "dates":
+        return
     today = view.now.astimezone(view.zone).date()
     chosen = filters.dates(urlstate.current(), view.now, ZoneInfo(view.timezone))
     st.session_state["_dates"] = chosen
     st.date_input("Dates", key="_dates", max_value=max(today, chosen[1]), on_change=_dates_changed)
+    if "T" in str(st.session_state["from"]):
+        st.caption(f"{view.start.astimezone(view.zone):%d %b %H:%M} – {view.end.astimezone(view.zone):%d %b %H:%M}")
 
 
 def _dates_changed() -> None:
@@ -88,13 +96,13 @@ def _values(dimension: str, known: list[str]) -> None:
 
 
 def _compare() -> None:
-    st.session_state["_compare"] = st.session_state["compare"] == "on"
-    everything = st.session_state["range"] == "all"
-    st.toggle("Compare with the period before", key="_compare", on_change=_compare_changed, disabled=everything)
-
-
-def _compare_changed() -> None:
-    st.session_state["compare"] = "on" if st.session_state["_compare"] else "off"
+    st.selectbox(
+        "Compare with",
+        list(filters.COMPARE),
+        format_func=filters.COMPARE.__getitem__,
+        key="compare",
+        disabled=st.session_state["range"] == "all",
+    )
 
 
 def _range_label(name: str) -> str:

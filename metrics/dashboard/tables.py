@@ -44,42 +44,32 @@ def show_models(table: pd.DataFrame, key: str) -> str | None:
     """Draw the table of models; the name of the model whose row was chosen."""
     trends = ["requests", "requests_trend", "p95_latency", "p95_trend"]
     order = ["model_name", "total_cost", "share", *(["change"] if "change" in table else []), *trends]
-    chosen = st.dataframe(
-        table,
-        hide_index=True,
-        key=key,
-        on_select="rerun",
-        selection_mode="single-row",
-        placeholder=fmt.UNKNOWN,
-        height=_height(table),
-        alt="Usage by model",
-        column_order=[*order, "success_rate", "total_tokens"],
-        column_config={
-            "model_name": cc.TextColumn("Model", pinned=True, width=170),
-            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=78),
-            "share": _share("Share of cost", table["share"], 118),
-            "change": cc.TextColumn("Δ cost", width=72, alignment="right"),
-            "requests": cc.NumberColumn("Requests", format="localized", width=76),
-            "requests_trend": cc.BarChartColumn("Requests trend", y_min=0, color="gray", width=104),
-            "p95_latency": cc.NumberColumn("p95", format="%.2f s", width=72),
-            "p95_trend": cc.LineChartColumn("p95 trend", y_min=0, color="orange", width=104),
-            "success_rate": cc.NumberColumn("Success", format="percent", width=72),
-            "total_tokens": cc.NumberColumn("Tokens", format="compact", width=66),
-        },
-    )
-    rows = chosen["selection"]["rows"]
-    return str(table["model_name"].iloc[rows[0]]) if rows else None
+    config = {
+        "model_name": cc.TextColumn("Model", pinned=True, width=170),
+        "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=78),
+        "share": _share("Share of cost", table["share"], 118),
+        "change": cc.TextColumn("Δ cost", width=72, alignment="right"),
+        "requests": cc.NumberColumn("Requests", format="localized", width=76),
+        "requests_trend": cc.BarChartColumn("Requests trend", y_min=0, color="gray", width=104),
+        "p95_latency": cc.NumberColumn("p95", format="%.2f s", width=72),
+        "p95_trend": cc.LineChartColumn("p95 trend", y_min=0, color="orange", width=104),
+        "success_rate": cc.NumberColumn("Success", format="percent", width=72),
+        "total_tokens": cc.NumberColumn("Tokens", format="compact", width=66),
+    }
+    order += ["success_rate", "total_tokens"]
+    place = _choose(table, "Usage by model", order, config, key)
+    return None if place is None else str(table["model_name"].iloc[place])
 
 
-def show_spend(usage: pd.DataFrame) -> None:
-    """Unit costs by model."""
+def show_spend(usage: pd.DataFrame, wasted: pd.DataFrame) -> None:
+    """Unit costs by model; `wasted` (llm_wasted_spend) has what a success cost and what failed calls did."""
     requests, tokens = usage["requests"], usage["total_tokens"]
     priced = requests - usage["unpriced_requests"]
     priced_tokens = tokens - usage["unpriced_tokens"]
-    succeeded = requests - usage["failed_requests"]
+    success = wasted.set_index("value")["cost_per_successful_request"].reindex(usage["model_name"])
     table = usage.assign(
         per_request=usage["total_cost"] / priced.where(priced > 0),
-        per_success=usage["total_cost"] / succeeded.where(succeeded > 0),
+        per_success=success.to_numpy(),
         per_million=usage["total_cost"] / priced_tokens.where(priced_tokens > 0) * 1e6,
         output=usage["total_completion_tokens"] / tokens.where(tokens > 0),
     )
@@ -96,7 +86,9 @@ def show_spend(usage: pd.DataFrame) -> None:
                 "per request", format=_dollars(table["per_request"], 6), help="Cost / priced requests"
             ),
             "per_success": cc.NumberColumn(
-                "per success", format=_dollars(table["per_success"], 6), help="Cost / successful requests"
+                "per success",
+                format=_dollars(table["per_success"], 6),
+                help="Cost of all priced calls / those that succeeded",
             ),
             "per_million": cc.NumberColumn("per 1M tokens", format="$%.2f", help="Cost / priced tokens"),
             "total_prompt_tokens": cc.NumberColumn("Prompt tokens", format="compact"),
@@ -128,19 +120,157 @@ def show_performance(speed: pd.DataFrame) -> None:
     )
 
 
-def show_errors(errors: pd.DataFrame, zone: str) -> None:
-    """Failures by message, most frequent first."""
+def choose_error(errors: pd.DataFrame, zone: str, key: str) -> int | None:
+    """Draw failures by message, most frequent first; the place of the one whose row was chosen."""
+    change = ["change"] if "change" in errors else []
+    order = ["error", "failed_requests", "share", *change, "trend", "models", "first_seen", "last_seen"]
+    config = {
+        "error": cc.TextColumn("Error", width=290),
+        "failed_requests": cc.NumberColumn("Count", format="localized", width=64),
+        "share": _share("Share", errors["share"], 110),
+        "trend": cc.BarChartColumn("Trend", y_min=0, color="gray", width=90),
+        "change": cc.TextColumn(
+            "Change", width=68, help="new: never seen before; back: seen, but not in the period before"
+        ),
+        "models": cc.TextColumn("Models", width=140),
+        "first_seen": cc.DatetimeColumn("First seen", format="D MMM YYYY HH:mm", timezone=zone, width=124),
+        "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=124),
+    }
+    return _choose(errors, "Errors", order, config, key)
+
+
+def show_differences(table: pd.DataFrame) -> None:
+    """Models side by side: a measure and a column of words for each model."""
+    names = [str(name) for name in table.columns[1:]]
+    columns = {name: cc.TextColumn(fmt.short_names(names, 28)[name], width=180) for name in names}
+    config = {"Measure": cc.TextColumn("Measure", pinned=True, width=200), **columns}
+    show(table, "Models side by side", list(table.columns), config)
+
+
+def show_switches(rows: pd.DataFrame) -> None:
+    """What another model would have saved, with its speed and success beside it."""
+    table = rows.assign(feature=rows["feature"].replace("", "(none)"))
     show(
-        errors,
-        "Errors",
-        ["error", "failed_requests", "share", "models", "first_seen", "last_seen"],
+        table,
+        "What a switch of model would save",
+        [
+            *("feature", "model_name", "alternative", "saving", "saving_share", "total_cost", "switched_cost"),
+            *("p95_latency", "alternative_p95_latency", "success_rate", "alternative_success_rate"),
+            *("alternative_success_rate_low", "requests", "alternative_requests"),
+        ],
         {
-            "error": cc.TextColumn("Error", width=360),
-            "failed_requests": cc.NumberColumn("Count", format="localized", width=70),
-            "share": _share("Share", errors["share"], 120),
-            "models": cc.TextColumn("Models", width=210),
-            "first_seen": cc.DatetimeColumn("First seen", format="D MMM YYYY HH:mm", timezone=zone, width=140),
-            "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=140),
+            "feature": cc.TextColumn("Feature", width=96),
+            "model_name": cc.TextColumn("Now", width=150),
+            "alternative": cc.TextColumn("Switch to", width=150),
+            "saving": cc.NumberColumn("Saving", format=_dollars(table["saving"])),
+            "saving_share": cc.NumberColumn("Saved", format="percent"),
+            "total_cost": cc.NumberColumn("Cost now", format=_dollars(table["total_cost"])),
+            "switched_cost": cc.NumberColumn("Cost then", format=_dollars(table["switched_cost"])),
+            "p95_latency": cc.NumberColumn("p95 now", format="%.2f s"),
+            "alternative_p95_latency": cc.NumberColumn("p95 then", format="%.2f s"),
+            "success_rate": cc.NumberColumn("Success now", format="percent"),
+            "alternative_success_rate": cc.NumberColumn("Success then", format="percent"),
+            "alternative_success_rate_low": cc.NumberColumn(
+                "at least", format="percent", help="Lower end of the 95 % interval of its success rate"
+            ),
+            "requests": cc.NumberColumn("Calls now", format="localized"),
+            "alternative_requests": cc.NumberColumn("Calls of it", format="localized"),
+        },
+    )
+
+
+def show_wasted(rows: pd.DataFrame) -> None:
+    """What failed calls cost."""
+    show(
+        rows,
+        "Wasted spend by model",
+        ["value", "wasted_cost", "wasted_share", "failed_requests", "requests"],
+        {
+            "value": cc.TextColumn("Model", pinned=True, width=170),
+            "wasted_cost": cc.NumberColumn("Wasted", format=_dollars(rows["wasted_cost"]), help="Cost of failed calls"),
+            "wasted_share": cc.NumberColumn("of its cost", format="percent"),
+            "failed_requests": cc.NumberColumn("Failed", format="localized"),
+            "requests": cc.NumberColumn("Requests", format="localized"),
+        },
+    )
+
+
+def show_cache(rows: pd.DataFrame) -> None:
+    """What caches do, by model."""
+    show(
+        rows,
+        "Cache by model",
+        ["model_name", "cached_share", "cached_tokens", "cache_hit_requests", "cache_hit_share", "saved_cost"],
+        {
+            "model_name": cc.TextColumn("Model", pinned=True, width=170),
+            "cached_share": cc.ProgressColumn(
+                "Cached", format="percent", min_value=0, max_value=1, width=110, help="Share of its prompt tokens"
+            ),
+            "cached_tokens": cc.NumberColumn("Cached tokens", format="compact"),
+            "cache_hit_requests": cc.NumberColumn("Cache hits", format="localized", help="Answered by the app's cache"),
+            "cache_hit_share": cc.NumberColumn("of requests", format="percent"),
+            "saved_cost": cc.NumberColumn(
+                "Saved", format=_dollars(rows["saved_cost"]), help="What the cache hits would have cost"
+            ),
+        },
+    )
+
+
+def show_sources(rows: pd.DataFrame) -> None:
+    """Who told the costs of each model: the app, the price list, or nobody; and how far the two are apart."""
+    compared = rows["compared_sent_cost"]
+    table = rows.assign(apart=(rows["compared_computed_cost"] - compared) / compared.where(compared > 0))
+    show(
+        table,
+        "Where costs come from, by model",
+        [
+            *(
+                "model_name",
+                "requests",
+                "sent_requests",
+                "computed_requests",
+                "cache_hit_requests",
+                "unpriced_requests",
+            ),
+            *("total_cost", "compared_sent_cost", "compared_computed_cost", "apart"),
+        ],
+        {
+            "model_name": cc.TextColumn("Model", pinned=True, width=200),
+            "requests": cc.NumberColumn("Requests", format="localized"),
+            "sent_requests": cc.NumberColumn("Cost sent", format="localized", help="Calls whose app sent a cost"),
+            "computed_requests": cc.NumberColumn(
+                "In price list", format="localized", help="Calls that it has a cost of"
+            ),
+            "cache_hit_requests": cc.NumberColumn("Cache hits", format="localized"),
+            "unpriced_requests": cc.NumberColumn("Unpriced", format="localized"),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"])),
+            "compared_sent_cost": cc.NumberColumn("Sent", format=_dollars(compared), help="Of calls that have both"),
+            "compared_computed_cost": cc.NumberColumn(
+                "Computed", format=_dollars(table["compared_computed_cost"]), help="Of calls that have both"
+            ),
+            "apart": cc.NumberColumn("Apart", format="percent", help="Computed against sent"),
+        },
+    )
+
+
+def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
+    """Who costs most."""
+    table = rows.assign(
+        value=rows["value"].replace("", "(none)"),
+        each=rows["total_cost"] / rows["requests"].where(rows["requests"] > 0),
+    )
+    show(
+        table,
+        f"Heaviest by {dimension}",
+        ["rank", "value", "total_cost", "share", "cumulative_share", "requests", "each"],
+        {
+            "rank": cc.NumberColumn("#", width=36),
+            "value": cc.TextColumn(dimension.capitalize(), width=170),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=80),
+            "share": _share("Share", table["share"], 110),
+            "cumulative_share": cc.NumberColumn("Together", format="percent", width=76, help="With all above it"),
+            "requests": cc.NumberColumn("Requests", format="localized", width=76),
+            "each": cc.NumberColumn("per request", format=_dollars(table["each"], 6), width=90),
         },
     )
 
@@ -215,27 +345,34 @@ def show_exports(rows: pd.DataFrame, zone: str) -> None:
 
 def show_events(rows: pd.DataFrame, zone: str) -> None:
     """The newest calls. A column that none of them fills is left out."""
+    order, config = _event_columns(rows, zone)
+    show(rows, "Latest events", order, config)
+
+
+def choose_event(rows: pd.DataFrame, zone: str, key: str) -> int | None:
+    """Draw calls; the place of the one whose row was chosen."""
+    order, config = _event_columns(rows, zone)
+    return _choose(rows, "Calls, newest first", order, config, key)
+
+
+def _event_columns(rows: pd.DataFrame, zone: str) -> tuple[list[str], dict[str, Any]]:
     tokens = ["prompt_tokens", "completion_tokens"]
     first = ["event_time", "model_name", *tokens, "cost", "latency", "success", "error_message"]
     later = [*first, "total_tokens", "ingested_at"]
     others = [str(name) for name in rows if name not in later and _filled(rows[name])]
-    show(
-        rows,
-        "Latest events",
-        [*first, *others, "ingested_at"],
-        {
-            "event_time": cc.DatetimeColumn("Time", format="D MMM YYYY HH:mm:ss", timezone=zone, pinned=True),
-            "model_name": cc.TextColumn("Model"),
-            "prompt_tokens": cc.NumberColumn("Prompt", format="localized"),
-            "completion_tokens": cc.NumberColumn("Completion", format="localized"),
-            "cost": cc.NumberColumn("Cost", format="$%.6f"),
-            "latency": cc.NumberColumn("Latency", format="%.2f s"),
-            "success": cc.CheckboxColumn("OK"),
-            "error_message": cc.TextColumn("Error", width=180),
-            **{name: cc.Column(name.replace("_", " ").capitalize()) for name in others},
-            "ingested_at": cc.DatetimeColumn("Ingested", format="D MMM YYYY HH:mm:ss", timezone=zone),
-        },
-    )
+    config = {
+        "event_time": cc.DatetimeColumn("Time", format="D MMM YYYY HH:mm:ss", timezone=zone, pinned=True),
+        "model_name": cc.TextColumn("Model"),
+        "prompt_tokens": cc.NumberColumn("Prompt", format="localized"),
+        "completion_tokens": cc.NumberColumn("Completion", format="localized"),
+        "cost": cc.NumberColumn("Cost", format="$%.6f"),
+        "latency": cc.NumberColumn("Latency", format="%.2f s"),
+        "success": cc.CheckboxColumn("OK"),
+        "error_message": cc.TextColumn("Error", width=180),
+        **{name: cc.Column(name.replace("_", " ").capitalize()) for name in others},
+        "ingested_at": cc.DatetimeColumn("Ingested", format="D MMM YYYY HH:mm:ss", timezone=zone),
+    }
+    return [*first, *others, "ingested_at"], config
 
 
 def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dict[str, Any]) -> None:
@@ -249,6 +386,24 @@ def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dic
         column_order=list(order),
         column_config=config,
     )
+
+
+def _choose(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dict[str, Any], key: str) -> int | None:
+    """A table with a box before each row; the place of the row that was chosen."""
+    chosen = st.dataframe(
+        rows,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder=fmt.UNKNOWN,
+        height=_height(rows),
+        alt=alternative,
+        column_order=list(order),
+        column_config=config,
+    )
+    places = chosen["selection"]["rows"]
+    return places[0] if places and places[0] < len(rows) else None
 
 
 def _dollars(costs: pd.Series, most: int = 4) -> str:

@@ -21,13 +21,14 @@ COUNTS = ("requests", "failed_requests", "total_prompt_tokens", "total_completio
 OTHER = "Other"
 
 _STEP = {"minute": "1min", "hour": "1h", "day": "1D", "week": "7D", "month": "MS"}
-_WHEN = {
+WHEN = {
     "minute": "%a %d %b %H:%M",
     "hour": "%a %d %b %H:%M",
     "day": "%a %d %b %Y",
     "week": "week of %d %b %Y",
     "month": "%B %Y",
 }
+"""How a bucket is called, by its granularity."""
 
 
 def buckets(filters: Filters, granularity: str = "") -> pd.DataFrame:
@@ -46,7 +47,7 @@ def buckets(filters: Filters, granularity: str = "") -> pd.DataFrame:
     frame["partial"] = ends > pd.Timestamp(filters.now)
     if filters.label != "all":
         frame["partial"] |= (ends > pd.Timestamp(filters.end)) | (starts < pd.Timestamp(filters.start))
-    frame["when"] = wall.strftime(_WHEN[step]) + np.where(frame["partial"], " (not whole)", "")
+    frame["when"] = wall.strftime(WHEN[step]) + np.where(frame["partial"], " (not whole)", "")
     return frame
 
 

@@ -29,6 +29,13 @@ RAGGED: tuple[Mapping[str, object], ...] = (
     {"start_date": "2025-11-02 00:00:00", "end_date": "2025-11-03 00:00:00", "team": "b,c", "dimension": "team"},
     {"start_date": "2025-11-02 09:00:01", "end_date": "2025-11-03 12:00:00", "user": "b", "exact_percentiles": "1"},
     {"start_date": "2025-11-03 00:00:00", "end_date": "2025-11-02 00:00:00"},
+    {
+        "end_date": "2025-11-28 13:07:01",
+        "timezone": "America/Los_Angeles",
+        "min_requests": "1",
+        "baseline": "gpt-4,claude",
+    },
+    {"end_date": "2025-12-01 00:00:00", "min_requests": "2", "granularity": "week", "user": "a,b,"},
 )
 """Ranges whose ends are no ends of rows of rollups, or are, or which have one end, or none in between."""
 
@@ -48,11 +55,28 @@ REQUESTS: tuple[Mapping[str, object], ...] = (
 )
 
 
+BUDGETS = [
+    ["all", "", Decimal("90.00"), datetime(2025, 10, 1), START],
+    ["all", "", Decimal("15.50"), datetime(2025, 11, 1), START],
+    ["team", "a", Decimal("0.50"), datetime(2025, 11, 1), START],
+    ["team", "b", Decimal("8.00"), datetime(2025, 11, 1), START],
+    ["team", "b", Decimal("0.00"), datetime(2025, 11, 20), START],
+    ["model", "no such", Decimal("3.00"), datetime(2025, 11, 2), START],
+    ["planet", "mars", Decimal("3.00"), datetime(2025, 11, 2), START],
+]
+"""Rows of the data source `budgets`."""
+
+
 def rows_of(source: DataSource, count: int = 200) -> list[list[object]]:
-    """Rows that fit the columns of `llm_events`: unknown values, ties, implausible latencies, autumn's hour."""
+    """Rows that fit the columns of `llm_events`: unknown values, ties, implausible latencies, autumn's hour.
+
+    Most are of two days; those that follow are a month's, from which a forecast can be made.
+    """
     chance = random.Random(5)
     rows = [[_value(column.name, column.type, n, chance) for column in source.columns] for n in range(count)]
-    return [*rows, *([row[0] + timedelta(seconds=50), *row[1:]] for row in rows[::3])]
+    again = [[row[0] + timedelta(seconds=50), *row[1:]] for row in rows[::3]]
+    month = [[row[0] + timedelta(days=n / 2), *row[1:]] for n, row in enumerate(rows[:56], 3)]
+    return [*rows, *again, *month]
 
 
 def _value(name: str, type_: str, n: int, chance: random.Random) -> object:
@@ -94,6 +118,7 @@ def fill(engines: Engines, shipped: Shipped, portions: int = 3) -> None:
         if pipe.kind == "materialized":
             sql, _ = shipped.whole(name, {})
             engines.click.query(f"CREATE MATERIALIZED VIEW {name} TO {pipe.options['DATASOURCE']} AS {sql}")
+    engines.insert("budgets", BUDGETS)
     rows = rows_of(workspace.sources["llm_events"].definition)
     for portion in range(portions):
         _insert(engines, shipped.rollups, rows[portion::portions])
@@ -102,7 +127,8 @@ def fill(engines: Engines, shipped: Shipped, portions: int = 3) -> None:
 def engine_sql(definition: DataSource) -> str:
     """The engine of a data source, with its partition and sorting keys, as a CREATE TABLE says it."""
     engine = definition.engine
-    return f"{engine.name} PARTITION BY {engine.partition_key} ORDER BY ({', '.join(engine.sorting_key)})"
+    partition = f" PARTITION BY {engine.partition_key}" if engine.partition_key else ""
+    return f"{engine.name}{partition} ORDER BY ({', '.join(engine.sorting_key)})"
 
 
 def _insert(engines: Engines, rollups: Sequence[Rollup], rows: Sequence[Sequence[object]]) -> None:

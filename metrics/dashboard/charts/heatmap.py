@@ -1,9 +1,10 @@
-"""Heat maps: each model's p95 over time, and the hours of the week."""
+"""Heat maps: each model's p95 over time, the hours of the week, and which model fails with what."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 import altair as alt
 import pandas as pd
@@ -46,17 +47,26 @@ def latency(rows: pd.DataFrame, filters: Filters, granularity: str, *, relative:
     parts.show(spec, key, "p95 latency: models by time", cells=cells[wanted])
 
 
-def week(rows: pd.DataFrame, *, key: str) -> None:
-    """Requests by weekday and hour, by the clock of the chosen zone; `rows` are hourly buckets."""
-    local = pd.to_datetime(rows["bucket_local"])
-    cells = rows.assign(day=local.dt.day_of_week, hour=local.dt.hour)
-    sums = cells.groupby(["day", "hour"])["requests"].sum()
+def week(activity: pd.DataFrame, *, key: str) -> None:
+    """Requests by weekday (1 is Monday) and hour, by the clock of the chosen zone; an hour without any is 0."""
+    sums = activity.assign(day=activity["weekday"] - 1).set_index(["day", "hour"])["requests"]
     full = sums.reindex(pd.MultiIndex.from_product([range(7), range(24)], names=["day", "hour"]), fill_value=0)
     frame = full.reset_index()
     frame["row"] = frame["day"].map(dict(enumerate(DAYS)))
     frame["label"] = frame["hour"].map("{:02d}".format)
     frame["when"] = frame["row"] + " " + frame["label"] + ":00"
     parts.show(_week_spec(theme()), key, "Requests by weekday and hour", cells=frame)
+
+
+def failures(cells: pd.DataFrame, ranked: Sequence[str], *, key: str) -> None:
+    """Failed calls, errors by models: the `MOST_ROWS` most frequent of each. `ranked` are the errors, most first."""
+    models = cells.groupby("model_name")["failed_requests"].sum().nlargest(MOST_ROWS).index
+    errors = [error for error in ranked if error in set(cells["error"])][:MOST_ROWS]
+    held = cells[cells["model_name"].isin(models) & cells["error"].isin(errors)]
+    rows, columns = fmt.short_names(errors, 26), fmt.short_names(models, 20)
+    held = held.assign(row=held["error"].map(rows), label=held["model_name"].map(columns))
+    spec = _failures_spec(tuple(rows.values()), tuple(columns.values()), theme())
+    parts.show(spec, key, "Failed calls: errors by models", cells=held)
 
 
 @lru_cache(maxsize=64)
@@ -78,6 +88,18 @@ def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, l
     return _grid(names, labels, colour, tips, 22 * len(names), look, opacity)
 
 
+@lru_cache(maxsize=64)
+def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> parts.Spec:
+    tips = [
+        alt.Tooltip("error:N", title="Error"),
+        alt.Tooltip("model_name:N", title="Model"),
+        alt.Tooltip("failed_requests:Q", title="Failed", format=","),
+    ]
+    scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
+    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 90))
+    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35)
+
+
 @lru_cache(maxsize=4)
 def _week_spec(look: Theme) -> parts.Spec:
     tips = [alt.Tooltip("when:N", title="Hour"), alt.Tooltip("requests:Q", title="Requests", format=",")]
@@ -86,11 +108,11 @@ def _week_spec(look: Theme) -> parts.Spec:
     return _grid(DAYS, [f"{hour:02d}" for hour in range(24)], colour, tips, 182, look)
 
 
-def _gradient(title: str, values: list[float] | None) -> alt.Legend:
+def _gradient(title: str, values: list[float] | None, length: int = 200) -> alt.Legend:
     return alt.Legend(
         orient="top",
         direction="horizontal",
-        gradientLength=200,
+        gradientLength=length,
         gradientThickness=8,
         title=title,
         titleFontSize=11,
@@ -109,8 +131,10 @@ def _grid(
     height: int,
     look: Theme,
     opacity: alt.Opacity | None = None,
+    angle: int = 0,
 ) -> parts.Spec:
-    across = alt.Axis(labelAngle=0, labelOverlap="greedy", labelFlush=False, ticks=False, domain=False)
+    overlap: Literal["greedy", False] = False if angle else "greedy"
+    across = alt.Axis(labelAngle=angle, labelOverlap=overlap, labelFlush=False, ticks=False, domain=False)
     down = alt.Axis(ticks=False, domain=False, labelLimit=180, labelOverlap=False, labelFlush=False)
     cells = parts.rows("cells").mark_rect(cornerRadius=2, stroke=look.background, strokeWidth=1.2)
     cells = cells.encode(

@@ -20,6 +20,7 @@ FEW = 20
 """A bucket with fewer calls than this says little about a rate: it is not marked as a breach."""
 
 PERCENTILES = ("p50", "p95", "p99")
+FIRST_TOKEN = ("p50", "p95")
 
 
 def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240) -> None:
@@ -34,14 +35,29 @@ def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240
     parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
 
+def first_token(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 190) -> None:
+    """p50 and p95 of the time to the first token."""
+    frame = timeline.complete(rows, timeline.buckets(filters))
+    frame["lone"] = timeline.lone(frame["p50_ttft"])
+    for name in FIRST_TOKEN:
+        frame[f"{name}_text"] = frame[f"{name}_ttft"].map(fmt.seconds)
+    frame = frame.rename(columns={f"{name}_ttft": name for name in FIRST_TOKEN})
+    wanted = ["t", "when", "requests", "lone", *FIRST_TOKEN, *(f"{name}_text" for name in FIRST_TOKEN)]
+    spec = _first_token_spec(filters.granularity, height, theme())
+    parts.show(spec, key, "Time to first token, p50 and p95 over time", wide=frame[wanted])
+
+
 def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str, height: int = 240) -> None:
-    """The share of calls that succeeded; buckets of `FEW` calls or more below the objective are marked."""
+    """The share of calls that succeeded within its 95 % interval; buckets of `FEW` calls or more below the objective
+    are marked."""
     frame = timeline.complete(rows, timeline.buckets(filters, granularity))
     frame["objective"] = OBJECTIVE
     frame["breach"] = (frame["success_rate"] < OBJECTIVE) & (frame["requests"] >= FEW)
     frame["lone"] = timeline.lone(frame["success_rate"])
     frame["text"] = frame["success_rate"].map(fmt.percent)
+    frame["between"] = frame["success_rate_low"].map(fmt.percent) + " to " + frame["success_rate_high"].map(fmt.percent)
     wanted = ["t", "when", "requests", "failed_requests", "success_rate", "objective", "breach", "lone", "text"]
+    wanted += ["success_rate_low", "success_rate_high", "between"]
     parts.show(_success_spec(granularity, height, theme()), key, "Success rate over time", rows=frame[wanted])
 
 
@@ -82,8 +98,27 @@ def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     return parts.framed([*_named(layers), rule], height, look, right=30)
 
 
-def _long() -> alt.Chart:
-    return parts.rows("wide").transform_fold(list(PERCENTILES), as_=["percentile", "seconds"])
+@lru_cache(maxsize=64)
+def _first_token_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
+    x, y = parts.time_axis(granularity), parts.value_axis("seconds:Q", parts.SECONDS)
+    scale = alt.Scale(domain=list(FIRST_TOKEN), range=list(look.series[:2]))
+    colour = alt.Color("percentile:N", legend=alt.Legend(), scale=scale)
+    pointer = parts.hover()
+    shown = alt.when(pointer).then(alt.value(1)).when("datum.lone").then(alt.value(1)).otherwise(alt.value(0))
+    tips = [alt.Tooltip("when:N", title="Time")]
+    tips += [alt.Tooltip(f"{name}_text:N", title=name) for name in reversed(FIRST_TOKEN)]
+    tips += [alt.Tooltip("requests:Q", title="Requests", format=",")]
+    layers = [
+        _band("p50", "p95", look.series[0], 0.14, granularity),
+        _long(FIRST_TOKEN).mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
+        _long(FIRST_TOKEN).mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
+    ]
+    rule = parts.crosshair("wide", granularity, tips, pointer, look)
+    return parts.framed([*_named(layers), rule], height, look)
+
+
+def _long(names: tuple[str, ...] = PERCENTILES) -> alt.Chart:
+    return parts.rows("wide").transform_fold(list(names), as_=["percentile", "seconds"])
 
 
 def _band(low: str, high: str, colour: str, opacity: float, granularity: str) -> alt.Chart:
@@ -108,12 +143,16 @@ def _success_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     tips = [
         alt.Tooltip("when:N", title="Time"),
         alt.Tooltip("text:N", title="Success"),
+        alt.Tooltip("between:N", title="95 % interval"),
         alt.Tooltip("objective:Q", title="Objective", format=".1%"),
         alt.Tooltip("failed_requests:Q", title="Failed", format=","),
         alt.Tooltip("requests:Q", title="Requests", format=","),
     ]
     rule = parts.crosshair("rows", granularity, tips, pointer, look)
-    return parts.framed([*_named([dashes.encode(x=x, y=goal), line, points]), rule], height, look)
+    low = parts.value_axis("success_rate_low:Q", "format(datum.value, '.1%')", scale)
+    band = parts.rows("rows").mark_area(interpolate="monotone", color=look.good, opacity=0.14)
+    band = band.encode(x=x, y=low, y2="success_rate_high:Q")
+    return parts.framed([*_named([band, dashes.encode(x=x, y=goal), line, points]), rule], height, look)
 
 
 def _named(layers: list[alt.Chart]) -> list[alt.Chart]:

@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from metrics.dashboard import zoom
 from metrics.dashboard.charts.theme import Theme
 
 Spec = dict[str, Any]
@@ -106,5 +107,11 @@ def framed(layers: Sequence[alt.Chart], height: int, look: Theme, right: int = 8
 
 
 def show(spec: Spec, key: str, alternative: str, **datasets: pd.DataFrame) -> None:
-    """Draw a spec with its rows. `alternative` is what a screen reader says."""
-    st.vega_lite_chart(None, {**spec, "datasets": datasets}, key=key, alt=alternative, width="stretch")
+    """Draw a spec with its rows; dragging over one with time along the bottom sets the range. `alternative` is what a
+    screen reader says."""
+    drawn = {**spec, "datasets": datasets}
+    if (brush := zoom.brush(spec)) is None:
+        st.vega_lite_chart(None, drawn, key=key, alt=alternative, width="stretch")
+    else:
+        drawn["params"] = [*spec["params"], brush]
+        st.vega_lite_chart(None, drawn, alt=alternative, width="stretch", **zoom.watched(key))

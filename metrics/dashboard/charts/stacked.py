@@ -14,7 +14,7 @@ from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, colours, theme
 from metrics.dashboard.filters import Filters
 
-TEXT: dict[str, Callable[[float | None], str]] = {"total_cost": fmt.dollars}
+TEXT: dict[str, Callable[[float | None], str]] = {"total_cost": fmt.dollars, "share": fmt.percent}
 """How a measure is written in a tooltip; counts unless named here."""
 
 
@@ -30,10 +30,12 @@ def draw(
     most: int = 8,
     width: int = 26,
     height: int = 240,
+    marks: pd.DataFrame | None = None,
 ) -> None:
     """Bars of `measure` for the `most` largest values of `column` and "Other", named in at most `width` characters.
 
-    `ranked` holds the values of the column by rank over all time: it decides place and colour.
+    `ranked` holds the values of the column by rank over all time: it decides place and colour. `marks` (bucket_utc,
+    text) are buckets to point at, with what their tooltip says.
     """
     folded = timeline.fold(rows, column, measure, most)
     order = timeline.order(folded, ranked)
@@ -44,15 +46,30 @@ def draw(
         columns[name] = columns[name].map(text)
     look = theme()
     names = tuple(short[name] for name in order)
-    spec = _spec(names, colours(order, ranked, look), filters.granularity, measure == "total_cost", height, look)
-    parts.show(spec, key, alternative, pieces=pieces.assign(series=pieces["series"].map(short)), columns=columns)
+    spec = _spec(names, colours(order, ranked, look), filters.granularity, _labels(measure), height, look)
+    pieces = pieces.assign(series=pieces["series"].map(short))
+    parts.show(spec, key, alternative, pieces=pieces, columns=columns, marks=_marked(pieces, columns, marks))
+
+
+def _labels(measure: str) -> str:
+    if measure == "share":
+        return "format(datum.value, '.0%')"
+    return parts.DOLLARS if measure == "total_cost" else parts.COUNT
+
+
+def _marked(pieces: pd.DataFrame, columns: pd.DataFrame, marks: pd.DataFrame | None) -> pd.DataFrame:
+    """The middle and the top of each bucket to point at."""
+    if marks is None or marks.empty:
+        return pd.DataFrame({"middle": pd.Series(dtype="datetime64[ns, UTC]"), "top": [], "text": []})
+    tops = pieces.groupby("bucket_utc")["y1"].max().rename("top")
+    found = marks.merge(columns[["bucket_utc", "t", "t1"]], on="bucket_utc").merge(tops, on="bucket_utc")
+    return found.assign(middle=found["t"] + (found["t1"] - found["t"]) / 2)[["middle", "top", "text"]]
 
 
 @lru_cache(maxsize=256)
 def _spec(
-    names: tuple[str, ...], palette: tuple[str, ...], granularity: str, money: bool, height: int, look: Theme
+    names: tuple[str, ...], palette: tuple[str, ...], granularity: str, labels: str, height: int, look: Theme
 ) -> parts.Spec:
-    labels = parts.DOLLARS if money else parts.COUNT
     pick = alt.selection_point(name="pick", fields=["series"], bind="legend")
     widest = 30 + 7 * max((len(name) for name in names), default=10)
     legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(width / {widest}))"))
@@ -67,8 +84,14 @@ def _spec(
         color=alt.Color("series:N", scale=scale, legend=legend),
         opacity=seen,
     )
-    layers = [parts.named(bars.add_params(pick), "bars"), _columns(names, granularity, look)]
-    return parts.framed(layers, height, look)
+    marks = parts.rows("marks").mark_point(shape="triangle-down", filled=True, size=90, color=look.bad, yOffset=-9)
+    marks = marks.encode(
+        x=alt.X("middle:T", title=None), y=alt.Y("top:Q", title=None), tooltip=[alt.Tooltip("text:N", title="Spike")]
+    )
+    columns = _columns(names, granularity, look)
+    return parts.framed(
+        [parts.named(bars.add_params(pick), "bars"), columns, parts.named(marks, "marks")], height, look
+    )
 
 
 def _columns(names: tuple[str, ...], granularity: str, look: Theme) -> alt.Chart:

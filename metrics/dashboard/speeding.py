@@ -1,0 +1,41 @@
+"""Speed: which model is slow, and how long the first token takes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from metrics.dashboard import format as fmt
+from metrics.dashboard import states
+from metrics.dashboard.charts import lines, ranges
+from metrics.dashboard.filters import Filters
+
+FEWEST = 20
+"""A model with fewer calls says little about its slow end."""
+
+
+def slowest(speed: pd.DataFrame) -> None:
+    """The models by p95, slowest first."""
+    held = speed[speed["p95_latency"].notna()]
+    enough = held[held["requests"] >= FEWEST]
+    if enough.empty:
+        st.caption(
+            f"No model has {FEWEST} calls with a known latency in this view: all of them are in the table below."
+        )
+        return
+    ranges.draw(enough, key="ranges")
+    said = []
+    if len(enough) > ranges.MOST:
+        said.append(f"the {ranges.MOST} slowest of {len(enough)}")
+    if few := len(held) - len(enough):
+        said.append(f"{fmt.plural(few, 'model')} with fewer than {FEWEST} calls left out")
+    states.remark(said)
+
+
+def first_token(latency: pd.DataFrame, filters: Filters) -> None:
+    """The time to the first token, where any call tells it."""
+    if latency["p50_ttft"].notna().any():
+        lines.first_token(latency, filters, key="ttft")
+    else:
+        st.caption("No call of this view tells it: send `ttft` (seconds to the first token) with streamed calls. "
+                   "The whole latency is never shown in its place.")  # fmt: skip
