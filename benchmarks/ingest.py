@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -142,14 +142,14 @@ def peak_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def wrk(folder: Path, bodies: list[bytes], connections: int, seconds: int) -> list[str]:
+def wrk(folder: Path, bodies: list[bytes], connections: int, seconds: int, port: int = PORT) -> list[str]:
     """The command that posts the bodies, one after another and again from the first, from one thread."""
     data, sizes, script = folder / "bodies", folder / "sizes", folder / "post.lua"
     data.write_bytes(b"".join(bodies))
     sizes.write_text("\n".join(str(len(body)) for body in bodies) + "\n")
     script.write_text(LUA.format(bodies=data, sizes=sizes, token=TOKEN))
     options = [f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s", "-s", str(script)]
-    return ["wrk", "-t1", *options, URL]
+    return ["wrk", "-t1", *options, f"http://127.0.0.1:{port}"]
 
 
 def measure(
@@ -231,34 +231,54 @@ def measure_chdb(folder: Path, events: int, seconds: int) -> Measured:
 
 
 def pricing(seconds: int, rounds: int) -> None:
-    """Print what pricing each call takes off the rate: medians of pairs, each the one and the other in turn."""
-    print("events conns   priced rows/s  unpriced rows/s   of it   cpu-s/M  unpriced   (medians of pairs)", flush=True)
+    """Print what pricing each call takes off the rate: two servers, each idle while the other is under load, in turns.
+
+    One has our table and the other the same without the columns for prices; neither a rollup, whose upkeep is measured
+    by itself. The machine's own ups and downs are longer than a turn and meet both.
+    """
+    print("events conns   priced rows/s  unpriced rows/s   of it  cpu-s/M  unpriced  (medians of turns)", flush=True)
     for events, connections in ((1, 32), (100, 32), (1000, 8)):
         bodies = make_bodies(events, _wanted(events, seconds, False), False)
-        pairs = [_pair(bodies, events, connections, seconds, turned=bool(at % 2)) for at in range(rounds)]
-        rates = [median([each[at].rows for each in pairs]) for at in (0, 1)]
-        cpu = [median([each[at].cpu_per_million for each in pairs]) for at in (0, 1)]
-        share = median([priced.rows / plain.rows for priced, plain in pairs])
-        told = f"{events:6} {connections:5} {rates[0]:15,.0f} {rates[1]:16,.0f} {share:7.1%}"
-        print(f"{told} {cpu[0]:9.2f} {cpu[1]:9.2f}", flush=True)
+        with tempfile.TemporaryDirectory() as name, _two_servers(Path(name)) as servers:
+            turns = []
+            for number in range(rounds):
+                order = (0, 1) if number % 2 else (1, 0)
+                got = {at: _turn(Path(name), servers[at], bodies, events, connections, seconds) for at in order}
+                turns.append((got[0], got[1]))
+        priced, plain = ([median(values) for values in zip(*side, strict=True)] for side in zip(*turns, strict=True))
+        share = median(one[0] / other[0] for one, other in turns)
+        told = f"{events:6} {connections:5} {priced[0]:15,.0f} {plain[0]:16,.0f} {share:7.1%}"
+        print(f"{told} {priced[1]:8.2f} {plain[1]:9.2f}", flush=True)
 
 
-def _pair(
-    bodies: list[bytes], events: int, connections: int, seconds: int, *, turned: bool
-) -> tuple[Measured, Measured]:
-    """One case with prices and without, or first without: in ours, and in a project without the columns for them."""
-    with tempfile.TemporaryDirectory() as name:
-        plain = Path(name) / "project"
-        plain.mkdir()
-        text = (ROOT / "metrics/datasources/llm_events.datasource").read_text()
-        kept = [line for line in text.splitlines() if not re.match(r" *`(sent|computed)_cost`", line)]
-        (plain / "llm_events.datasource").write_text("\n".join(kept).replace("DEFAULT now64(6),", "DEFAULT now64(6)"))
-        projects = [ROOT / "metrics", plain]
-        got = {
-            project: measure(Path(name), bodies, events, connections, seconds, project)
-            for project in (projects[::-1] if turned else projects)
-        }
-        return got[projects[0]], got[plain]
+@contextmanager
+def _two_servers(folder: Path) -> Iterator[list[tuple[int, int]]]:
+    """The port and the process of a server that prices calls, and of one whose table has no columns for that."""
+    text = (PROJECT / "datasources/llm_events.datasource").read_text()
+    kept = [line for line in text.splitlines() if not re.match(r" *`(sent|computed)_cost`", line)]
+    plain = "\n".join(kept).replace("DEFAULT now64(6),", "DEFAULT now64(6)")
+    with ExitStack() as stack:
+        servers = []
+        for port, definition in ((PORT, text), (PORT + 1, plain)):
+            project = folder / f"project-{port}"
+            project.mkdir()
+            (project / "llm_events.datasource").write_text(definition)
+            running = server(folder / f"store-{port}", port, PERCH_PROJECT=str(project))
+            servers.append((port, stack.enter_context(running).pid))
+        yield servers
+
+
+def _turn(
+    folder: Path, target: tuple[int, int], bodies: list[bytes], events: int, connections: int, seconds: int
+) -> tuple[float, float]:
+    """Rows a second that a server takes, and its processor seconds for a million."""
+    port, pid = target
+    before = cpu_seconds(pid)
+    command = wrk(folder, bodies, connections, seconds, port)
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in told, told
+    cpu = cpu_seconds(pid) - before
+    return _number(told, r"Requests/sec:\s+([\d.]+)") * events, cpu / _number(told, r"(\d+) requests in") / events * 1e6
 
 
 def reading(seconds: int) -> None:
@@ -346,7 +366,7 @@ def main() -> None:
     parser.add_argument("--cases", default="", help="such as 1x32,1000x8: events a request x connections")
     parser.add_argument("--ids", choices=("both", "with", "without"), default="both")
     parser.add_argument(
-        "--pricing", type=int, default=0, metavar="PAIRS", help="only what pricing costs, so many pairs"
+        "--pricing", type=int, default=0, metavar="TURNS", help="only what pricing costs, so many turns of each"
     )
     parser.add_argument("--no-chdb", action="store_true", help="measure Perch alone")
     given = parser.parse_args()
@@ -364,7 +384,7 @@ def main() -> None:
     if not given.cases:
         reading(given.seconds)
         upkeep(given.seconds)
-        pricing(given.seconds, 3)
+        pricing(1, 15)
 
 
 if __name__ == "__main__":
