@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from metrics.datafiles import Column, Pipe
-from metrics.dialect import compile_query, storage_type
+from metrics.dialect import PipeQuery, compile_query, storage_type
 from metrics.errors import DefinitionError
 from metrics.pipes import Endpoint
 from metrics.rollups import ROWS, Rollup
@@ -153,9 +153,8 @@ def _merged(source: Source, keys: list[str], columns: list[str]) -> str:
     values = [f"{_merging(kinds[name], name, engine)} AS `{name}`" for name in columns if name not in keys]
     groups = ", ".join(f"`{key}`" for key in keys)
     sql = f"SELECT {', '.join([groups, *values])} FROM t GROUP BY {groups}"
-    return compile_query(
-        sql, {"t": source.columns}, standing={"t": ROWS}, stored=True, file=source.definition.path.name
-    ).sql
+    asked = PipeQuery(sql, file=source.definition.path.name)
+    return compile_query(asked, {"t": source.columns}, standing={"t": ROWS}, stored=True).sql
 
 
 def _merging(kind: str, name: str, engine: str) -> str:

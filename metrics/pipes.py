@@ -77,7 +77,7 @@ class Endpoint:
         self._tables = workspace.tables
         self._columns = frozenset(name for columns in self._tables.values() for name, _ in columns)
         self._compiled = lru_cache(maxsize=256)(self._compile)
-        self._compiled_over = lru_cache(maxsize=256)(self._compile_over)
+        self._compiled_over = lru_cache(maxsize=256)(self._compile)  # of others' SQL, which pushes out none of its own
         for name in self.parameters:
             if name in HOUSEKEEPING or name == "format":
                 raise DefinitionError(f"a parameter cannot be named {name}, which clients send for other purposes",
@@ -176,17 +176,7 @@ class Endpoint:
         if any(item.values for item in rendered):
             raise _unfit(self.pipe, "a materialized pipe takes no parameters: it runs when rows arrive, not when asked")
         pipes = self._queries(tuple(item.sql for item in rendered))
-        own = pipes[self.pipe.name]
-        return compile_query(
-            own.sql,
-            self._tables,
-            nodes=own.nodes,
-            pipes=pipes,
-            standing=standing,
-            stored=True,
-            file=own.file,
-            line=own.line,
-        )
+        return compile_query(pipes[self.pipe.name], self._tables, pipes=pipes, standing=standing, stored=True)
 
     def check(self) -> None:
         """Compile every node, and hold the columns of what is written to where they go; raises DefinitionError.
@@ -209,36 +199,14 @@ class Endpoint:
                 listed = ", ".join(sorted(known)) or "none"
                 raise BadRequest(f"Pipe '{self.pipe.name}' has no parameter '{name}'; it has: {listed}.")
 
-    def _compile(self, texts: tuple[str, ...]) -> Compiled:
+    def _compile(self, texts: tuple[str, ...], over: str = "") -> Compiled:
+        """The rows of the endpoint, or a SELECT over them and nothing else: a token for them is a token for no more."""
         pipes = self._queries(texts)
-        own = pipes[self.pipe.name]
-        return compile_query(
-            own.sql,
-            self._tables,
-            nodes=own.nodes,
-            pipes=pipes,
-            only=self._only,
-            latest=self._workspace.latest,
-            rollups=self._workspace.filled_by,
-            file=own.file,
-            line=own.line,
-        )
-
-    def _compile_over(self, texts: tuple[str, ...], sql: str) -> Compiled:
-        """A SELECT over the rows of the endpoint: it sees them alone, since a token for them is a token for no more."""
-        pipes = self._queries(texts)
-        try:
-            over = {**pipes, "_": pipes[self.pipe.name]}
-            return compile_query(
-                sql,
-                self._tables,
-                pipes=over,
-                only=("_", self.pipe.name),
-                latest=self._workspace.latest,
-                rollups=self._workspace.filled_by,
-            )
-        except DefinitionError as error:
-            raise _refused(error) from None
+        asked, only = pipes[self.pipe.name], self._only
+        if over:
+            pipes["_"], asked, only = asked, PipeQuery(over), frozenset(("_", self.pipe.name))
+        latest, rollups = self._workspace.latest, self._workspace.filled_by
+        return compile_query(asked, self._tables, pipes=pipes, only=only, latest=latest, rollups=rollups)
 
     def _queries(self, texts: tuple[str, ...]) -> dict[str, PipeQuery]:
         """This pipe and those that it reads as the compiler takes them, with the rendered texts of their nodes."""

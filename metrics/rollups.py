@@ -309,9 +309,14 @@ def _note_days(connection: Connection, rollup: Rollup, seq: int) -> None:
 def merge(store: Store, before: datetime) -> int:
     """Merge the rows of equal keys of one rollup, on some days before a time; returns the rows it has read.
 
+    Where there are none nothing is written, so that a store at rest stays as it is on the disk.
+
     Raises:
         Busy: the store cannot be written now; nothing has changed.
     """
+    with store.snapshot() as cursor:
+        if _first_day(cursor, "day < $before", {"before": before}) is None:
+            return 0
     with store.rewriting() as connection:
         for rollup in known(connection):
             if rows := _merge(connection, rollup, before):
@@ -321,7 +326,7 @@ def merge(store: Store, before: datetime) -> int:
 
 def _merge(connection: Connection, rollup: Rollup, before: datetime) -> int:
     named = {"name": rollup.name, "before": before}
-    first = _days(connection, "min(day)", "rollup = $name AND day < $before", named)
+    first = _first_day(connection, "rollup = $name AND day < $before", named)
     if first is None:
         return 0
     period, last = "true", first
@@ -343,8 +348,9 @@ def _merge(connection: Connection, rollup: Rollup, before: datetime) -> int:
     return max(1, int(deleted[0]) if deleted else 0)
 
 
-def _days(connection: Connection, what: str, condition: str, values: dict[str, object]) -> object:
-    row = connection.execute(f"SELECT {what} FROM internal.unmerged_days WHERE {condition}", values).fetchone()
+def _first_day(connection: Connection, condition: str, values: dict[str, object]) -> object:
+    """The first of the unmerged days for which a condition holds; None if there is none."""
+    row = connection.execute(f"SELECT min(day) FROM internal.unmerged_days WHERE {condition}", values).fetchone()
     return row[0] if row else None
 
 

@@ -12,7 +12,7 @@ def body(view: frame.View) -> None:
         totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         errors=client.pipe("llm_errors", filters.period(), limit="500"),
-        compared=client.pipe("llm_errors_compared", filters.period()),
+        compared=client.pipe("llm_errors_compared", filters.compared()),
         all_errors=client.pipe("llm_errors", limit="500"),
         errors_over_time=client.pipe("llm_errors_timeseries", filters.series()),
         matrix=client.pipe("llm_errors_by_model", filters.period()),

@@ -15,7 +15,7 @@ def body(view: frame.View) -> None:
         totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         split=client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
-        drivers=client.pipe("llm_cost_drivers", filters.period(), dimension=dimension),
+        drivers=client.pipe("llm_cost_drivers", filters.compared(), dimension=dimension),
         users=client.pipe("llm_heaviest", filters.period(), dimension="user", limit="50"),
         features=client.pipe("llm_heaviest", filters.period(), dimension="feature", limit="50"),
         active=client.pipe("llm_adoption", filters.series()),

@@ -7,7 +7,7 @@ import re
 import duckdb
 import pytest
 
-from metrics.dialect import MACROS, compile_expression, compile_query
+from metrics.dialect import MACROS, PipeQuery, compile_expression, compile_query
 from metrics.dialect.rules import NoRule, arithmetic, supertype
 from metrics.dialect.table import FUNCTIONS
 from metrics.dialect.types import TypeTextError, parse_type
@@ -26,7 +26,7 @@ TABLES = {
 
 def refused(sql: str) -> str:
     with pytest.raises(DefinitionError) as caught:
-        compile_query(sql, TABLES, file="x.pipe", line=10)
+        compile_query(PipeQuery(sql, {}, "x.pipe", 10), TABLES)
     assert str(caught.value).startswith("x.pipe:")
     return str(caught.value)
 
@@ -234,21 +234,37 @@ def test_what_the_clock_or_chance_changes_is_known() -> None:
 
 def test_only_the_values_that_the_statement_reads_are_bound() -> None:
     nodes = {"unread": "SELECT n FROM events WHERE n > {n0_0:Int32}"}
-    compiled = compile_query("SELECT n FROM events WHERE n > {n1_0:Int32}", TABLES, nodes=nodes)
+    compiled = compile_query(PipeQuery("SELECT n FROM events WHERE n > {n1_0:Int32}", nodes), TABLES)
     assert compiled.bound({"n0_0": 5, "n1_0": 7, "n1_01": 9}) == {"n1_0": 7}
 
 
 def test_nodes_are_read_by_name_and_errors_name_their_line() -> None:
-    compiled = compile_query(
-        "SELECT t2 FROM second",
-        TABLES,
-        nodes={"first": "SELECT n FROM events", "second": "SELECT n * 2 AS t2 FROM first"},
-    )
+    nodes = {"first": "SELECT n FROM events", "second": "SELECT n * 2 AS t2 FROM first"}
+    compiled = compile_query(PipeQuery("SELECT t2 FROM second", nodes), TABLES)
     assert compiled.columns == (("t2", "UInt64"),)
     with pytest.raises(DefinitionError, match=r"x\.pipe:8:2: there is no column nope"):
         compile_query(
-            "SELECT n FROM first", TABLES, nodes={"first": ("SELECT n,\n nope FROM events", 7)}, file="x.pipe", line=20
+            PipeQuery("SELECT n FROM first", {"first": ("SELECT n,\n nope FROM events", 7)}, "x.pipe", 20), TABLES
         )
+
+
+def test_what_sums_up_rows_is_run_once_for_all_that_read_it() -> None:
+    nodes = {
+        "plain": "SELECT n FROM events WHERE n > 1",
+        "summed": "SELECT n, count() AS c FROM plain GROUP BY n",
+        "over": "SELECT n, c FROM summed",
+    }
+    sql = "SELECT a.n AS n FROM over AS a JOIN over AS b ON a.n = b.n JOIN plain AS p ON p.n = a.n LIMIT 1"
+    compiled = compile_query(PipeQuery(sql, nodes), TABLES)
+    assert compiled.sql.count("count(*)") == 1
+    assert compiled.sql.count("MATERIALIZED") == 1
+    with duckdb.connect() as connection:
+        connection.execute(MACROS)
+        connection.execute("CREATE TABLE events (n UINTEGER)")
+        connection.execute("INSERT INTO events VALUES (1), (2), (2), (3)")
+        assert connection.execute(compiled.sql).fetchall() in ([(2,)], [(3,)])
+        assert connection.execute(compiled.counting().sql).fetchall() == [(3,)]
+    assert "MATERIALIZED" not in compile_query(PipeQuery(sql, nodes), TABLES, stored=True).sql
 
 
 def test_a_zone_from_a_parameter_is_in_the_type() -> None:

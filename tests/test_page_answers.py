@@ -106,10 +106,19 @@ def test_without_a_budget_the_page_says_how_to_set_one(perch: Perch, open_page: 
     assert perch.admin_token not in said
 
 
-def test_what_changed_the_spend_sums_to_the_change(busy: Perch, open_page: Open) -> None:
-    said = words(open_page(busy.url, busy.admin_token, "usage", **DATES))
-    change = sum(row["change"] or 0 for row in asked(busy, "llm_cost_drivers"))
-    assert f"Together {fmt.signed_dollars(change)}" in said
+def test_what_changed_the_spend_is_the_change_of_its_figure(busy: Perch, open_page: Open) -> None:
+    """Both against the same weekdays: 31 days against those of five weeks before, and not those just before."""
+    start, end = (NOW - timedelta(days=65)).replace(hour=0, minute=0, second=0), NOW - timedelta(days=34, hours=23.9)
+    earlier = {"earlier_start": f"{start:%Y-%m-%d %H:%M:%S}", "earlier_end": f"{end:%Y-%m-%d %H:%M:%S}"}
+    causes = asked(busy, "llm_cost_drivers", **earlier)
+    now, before = (sum(row[name] or 0 for row in causes) for name in ("total_cost", "previous_total_cost"))
+    app = open_page(busy.url, busy.admin_token, "usage", **DATES)
+    assert f"Together {fmt.signed_dollars(now - before)}" in words(app)
+    assert [metric.delta for metric in app.metric if metric.label == "Spend"] == [fmt.change(now, before)]
+    assert before != pytest.approx(sum(row["previous_total_cost"] or 0 for row in asked(busy, "llm_cost_drivers")))
+    app = open_page(busy.url, busy.admin_token, "errors", **DATES)
+    compared = asked(busy, "llm_errors_compared", **earlier)
+    assert table(app, "error")["change"].tolist() == ["new" for row in compared if row["status"] == "new"]
 
 
 def test_wasted_spend_and_cost_per_success_are_those_of_the_api(busy: Perch, open_page: Open) -> None:

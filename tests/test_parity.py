@@ -125,12 +125,7 @@ def test_bound_values(engines: Engines, query: str, values: dict[str, object]) -
 def test_shipped_pipes(engines: Engines, name: str) -> None:
     endpoint = SHIPPED.endpoints[name]
     is_part = endpoint.pipe.kind == "standard"
-    asked_before: list[dict[str, object]] = []
-    for request in pipes.RAGGED if is_part else pipes.REQUESTS:
-        asked = {each: value for each, value in request.items() if each in endpoint.parameters}
-        if asked in asked_before:
-            continue
-        asked_before.append(asked)
+    for asked in SHIPPED.requests(name):
         statement = endpoint.statement(asked)
         answers = (
             engines.answer(statement.compiled, statement.values),
@@ -138,7 +133,7 @@ def test_shipped_pipes(engines: Engines, name: str) -> None:
         )
         if is_part:
             answers = pipes.without_merging(answers[0]), pipes.without_merging(answers[1])
-        assert not differences(*answers, ordered=not is_part), request
+        assert not differences(*answers, ordered=not is_part), asked
 
 
 @pytest.mark.parametrize("rollup", SHIPPED.rollups, ids=lambda rollup: rollup.name)

@@ -341,6 +341,7 @@ class Question:
     step: str = "day"
     split: str = "none"
     exactly: bool = False
+    earlier: tuple[datetime | None, datetime | None] = (None, None)
 
     def params(self, name: str) -> Json:
         """As a client sends them to an endpoint."""
@@ -349,6 +350,9 @@ class Question:
         said |= {"dimension": self.split} if name in SPLIT else {}
         said |= {"start_date": str(self.begin)} if self.begin else {}
         said |= {"end_date": str(self.end)} if self.end else {}
+        if name in COMPARED:
+            given = zip(("earlier_start", "earlier_end"), self.earlier, strict=True)
+            said |= {name: str(moment) for name, moment in given if moment}
         return said | ({"exact_percentiles": 1} if self.exactly and name in MEASURED else {})
 
     def of(self, calls: Iterable[Call]) -> list[Call]:
@@ -356,10 +360,12 @@ class Question:
         return [call for call in calls if self._within(call.time) and self._chooses(call)]
 
     def before(self, calls: Iterable[Call]) -> list[Call]:
-        """Those of the period before it."""
+        """Those of the period that it is compared with: as long and just before it, unless it says another."""
         if self.begin is None or self.end is None:
             return []
-        return Question(self.begin - (self.end - self.begin), self.begin, self.filters).of(calls)
+        length = self.end - self.begin
+        begin = self.earlier[0] or self.begin - length
+        return Question(begin, min(self.earlier[1] or begin + length, self.begin), self.filters).of(calls)
 
     def _within(self, time: datetime) -> bool:
         return (self.begin is None or self.begin <= time) and (self.end is None or time < self.end)
@@ -370,7 +376,7 @@ class Question:
 
 def usage_by_model(asked: Question, calls: list[Call]) -> list[Json]:
     groups = grouped(asked.of(calls), lambda call: call.dimension("model"))
-    order = sorted(groups, key=lambda name: (-(money(groups[name]) or Decimal("-1e-9")), -len(groups[name]), name))
+    order = sorted(groups, key=lambda name: (-dollars(groups[name]).rank, -len(groups[name]), name))
     names = (
         "total_prompt_tokens total_completion_tokens total_tokens total_cost requests failed_requests "
         "unpriced_requests unpriced_tokens cached_tokens first_event_time last_event_time"
@@ -596,6 +602,7 @@ REFERENCE: dict[str, Callable[[Question, list[Call]], list[Json]]] = {
     "llm_adoption": adoption,
 }
 SPLIT = ("llm_usage_timeseries", "llm_latency_percentiles")
+COMPARED = ("llm_totals", "llm_cost_drivers", "llm_errors_compared")
 STEPPED = (*SPLIT, "llm_errors_timeseries", "llm_adoption")
 MEASURED = ("llm_latency_percentiles", "llm_performance", "llm_totals")
 
@@ -614,7 +621,8 @@ def draw_question(rng: random.Random, name: str, calls: list[Call]) -> Question:
     asked = rng.sample(FILTERS, rng.choice([0, 0, 0, 1, 1, 2]))
     filters = {each: rng.sample(values[each], rng.choice([1, 1, 2])) for each in asked}
     split = rng.choice(["none", *FILTERS]) if name in SPLIT else "none"
-    return Question(begin, end, filters, rng.choice(ZONES), rng.choice(STEPS), split, rng.random() < 0.2)
+    earlier = draw_range(rng, calls) if name in COMPARED and rng.random() < 0.5 else (None, None)
+    return Question(begin, end, filters, rng.choice(ZONES), rng.choice(STEPS), split, rng.random() < 0.2, earlier)
 
 
 def draw_range(rng: random.Random, calls: list[Call]) -> tuple[datetime | None, datetime | None]:
@@ -660,6 +668,7 @@ def _right(answered: Any, expected: Any) -> bool:
 BORDERS = [
     Question(datetime(2025, 3, 31), datetime(2025, 4, 2)),  # whole days; the days before are whole too
     Question(datetime(2025, 11, 2, 13), datetime(2025, 11, 2, 13, 45)),  # whole quarters; those before begin at 12:15
+    Question(datetime(2025, 4, 1), datetime(2025, 4, 2), earlier=(datetime(2025, 3, 30), datetime(2025, 3, 31))),
 ]
 """Ranges that chance seldom hits, for the endpoints that add several rollups."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -63,16 +63,11 @@ class TokenRefused(EndpointFailed):
 
 @dataclass(frozen=True)
 class Call:
-    """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object).
-
-    `before` asks the same of an earlier period: its columns come along as `previous_...`, in place of the
-    endpoint's own.
-    """
+    """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object)."""
 
     path: str
     params: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     part: str = "data"
-    before: Call | None = None
 
     def address(self) -> str:
         """Its URL as the viewer can reach it, without a token."""
@@ -82,10 +77,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Read:
-    """What a panel has read: the name it has on the page, the calls behind it and their rows."""
+    """What a panel has read: the name it has on the page, the call behind it and its rows."""
 
     name: str
-    calls: tuple[Call, ...]
+    call: Call
     rows: pd.DataFrame
 
 
@@ -94,11 +89,6 @@ def pipe(name: str, params: Params | None = None, **more: str) -> Call:
     given = {**(params or {}), **more}
     pairs = ((key, value if isinstance(value, str) else tuple(value)) for key, value in sorted(given.items()) if value)
     return Call(f"/v0/pipes/{name}.json", tuple(pairs))
-
-
-def compared(name: str, params: Params, earlier: Params) -> Call:
-    """The call of an endpoint of one row for a period, with the same figures of an earlier one beside it."""
-    return replace(pipe(name, params), before=pipe(name, earlier))
 
 
 def datasource(name: str, part: str) -> Call:
@@ -120,9 +110,8 @@ class Rows:
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         rows = self._answers[name].result()
-        call = self._calls[name]
         if (noted := _noted.get()) is not None and all(name != read.name for read in noted):
-            noted.append(Read(name, (call, call.before) if call.before else (call,), rows))
+            noted.append(Read(name, self._calls[name], rows))
         return rows
 
 
@@ -163,7 +152,7 @@ def fetch(**calls: Call) -> Rows:
     """
     url, token = load_settings().url, viewer.token()
     ask = _frame if (away := _away.get()) is None else _recall(*away)
-    answers = {name: _pool().submit(_answer, ask, url, token, call) for name, call in calls.items()}
+    answers = {name: _pool().submit(ask, url, token, call) for name, call in calls.items()}
     for answer in answers.values():
         if isinstance(failure := answer.exception(), ApiAway):
             raise failure
@@ -238,15 +227,6 @@ def _recall(failure: ApiAway, answered: list[datetime]) -> Callable[[str, str, C
         return known[0]
 
     return ask
-
-
-def _answer(ask: Callable[[str, str, Call], pd.DataFrame], url: str, token: str, call: Call) -> pd.DataFrame:
-    now = ask(url, token, replace(call, before=None))
-    if call.before is None:
-        return now
-    earlier = ask(url, token, call.before)
-    own = [name for name in now if not str(name).startswith("previous_")]
-    return now[own].join(earlier[own].add_prefix("previous_"))
 
 
 @st.cache_data(ttl=FRESH, max_entries=512, show_spinner=False)

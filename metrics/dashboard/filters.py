@@ -73,6 +73,12 @@ class Filters:
         start, end = self._before(self.start), self._before(self.end)
         return {**self.period(), "start_date": _utc_text(start), "end_date": _utc_text(end)}
 
+    def compared(self) -> dict[str, str | tuple[str, ...]]:
+        """Parameters of an endpoint that compares this view with the period of `previous`."""
+        before = self.previous() if self.compare else {}
+        earlier = {f"earlier_{name}": before[f"{name}_date"] for name in ("start", "end") if before}
+        return {**self.period(), **earlier}
+
     def against(self) -> str:
         """What a change is against, in few words."""
         if self.earlier == self.end - self.start:

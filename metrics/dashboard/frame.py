@@ -36,10 +36,7 @@ class View:
 
     def totals(self) -> client.Call:
         """The call of `llm_totals` for this view, beside the period that it is compared with."""
-        now = self.filters.period()
-        if not self.filters.compare:
-            return client.pipe("llm_totals", now)
-        return client.compared("llm_totals", now, self.filters.previous())
+        return client.pipe("llm_totals", self.filters.compared())
 
 
 HEALTH = ("events", "demo_events", "quarantined_events", "first_event_time", "last_event_time")

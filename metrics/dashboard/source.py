@@ -46,9 +46,9 @@ def parquet(rows: pd.DataFrame) -> bytes:
 
 
 def _one(read: client.Read, panel: str) -> None:
-    st.code("\n".join(curl(call) for call in read.calls), language="bash", wrap_lines=True)
+    st.code(curl(read.call), language="bash", wrap_lines=True)
     with st.container(horizontal=True, vertical_alignment="center"):
-        files(read.rows, read.calls[0].path.rsplit("/", 1)[-1].removesuffix(".json"), f"{panel}-{read.name}")
+        files(read.rows, read.call.path.rsplit("/", 1)[-1].removesuffix(".json"), f"{panel}-{read.name}")
         st.caption(fmt.plural(len(read.rows), "row"), width="content")
 
 

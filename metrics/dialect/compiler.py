@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Final
@@ -21,6 +21,7 @@ from metrics.dialect.parsing import parse_expression, parse_select
 from metrics.dialect.queries import Limited, Output, Queries
 from metrics.dialect.rules import NoRule, duck_type, quoted, state_function
 from metrics.dialect.scope import Relation, Scope, Source, Wanted
+from metrics.dialect.sharing import Key, PipeQuery, Read, shared, whole
 from metrics.dialect.types import Type, TypeTextError, parse_type
 from metrics.dialect.values import Value
 from metrics.errors import DefinitionError
@@ -116,41 +117,24 @@ def _moment(text: object) -> datetime | None:
     return moment if 1970 <= moment.year <= 2105 else None
 
 
-Nodes = Mapping[str, str | tuple[str, int]]
-"""Queries by name, in the order of their pipe, each with the line it starts on if that is known."""
-
-
-@dataclass(frozen=True)
-class PipeQuery:
-    """A pipe as a query: the SQL of the node that it answers, its other nodes, and where they stand."""
-
-    sql: str
-    nodes: Nodes = field(default_factory=dict)
-    file: str = ""
-    line: int = 1
-
-
 def compile_query(
-    sql: str,
+    asked: str | PipeQuery,
     tables: Mapping[str, Sequence[tuple[str, str]]],
     *,
-    nodes: Nodes | None = None,
     pipes: Mapping[str, PipeQuery] | None = None,
     only: Collection[str] | None = None,
     latest: Mapping[str, str] | None = None,
     standing: Mapping[str, str] | None = None,
     rollups: Collection[str] = (),
     stored: bool = False,
-    file: str = "",
-    line: int = 1,
 ) -> Compiled:
     """Compile one SELECT over `tables` (name -> columns and their ClickHouse types).
 
-    `nodes` are earlier queries of the same pipe, `pipes` other pipes: a node may read the tables, the pipes and the
-    nodes before it. Only what is read is compiled. With `only` the SQL itself reads the tables and pipes of these names
-    and nothing else, whatever the pipes read. `latest` holds, for tables that FINAL may read, the DuckDB SQL of the
-    rows that it leaves; `standing`, for tables of which not all rows are to be read, the DuckDB SQL of those that are;
-    `rollups` are the tables in the schema ROLLUPS.
+    `pipes` are other pipes: a node may read the tables, the pipes and the nodes before it. Only what is read is
+    compiled, and what several read and sums up rows is run once. With `only` the SQL itself reads the tables and pipes
+    of these names and nothing else, whatever the pipes read. `latest` holds, for tables that FINAL may read, the DuckDB
+    SQL of the rows that it leaves; `standing`, for tables of which not all rows are to be read, the DuckDB SQL of those
+    that are; `rollups` are the tables in the schema ROLLUPS.
     With `stored` the rows go into a table instead of an answer: times stay UTC, and columns may be states of aggregates
     (`sumState(x)`), for which `storage_type` names the column's type.
 
@@ -158,17 +142,20 @@ def compile_query(
         DefinitionError: the SQL does not parse, names what is not there, or uses what DuckDB cannot do alike; or a pipe
             reads itself, by way of others perhaps.
     """
-    relations = {name: _relation(name, columns, file) for name, columns in tables.items()}
+    asked = PipeQuery(asked) if isinstance(asked, str) else asked
+    relations = {name: _relation(name, columns, asked.file) for name, columns in tables.items()}
     for name in rollups:
         relations[name] = replace(relations[name], sql=f"{ROLLUPS}.{quoted(name)}")
     for name, rows in (standing or {}).items():
         relations[name] = replace(relations[name], sql=rows)
-    queries = Queries(relations, file, line)
+    queries = Queries(relations, asked.file, asked.line)
     queries.latest = latest or {}
-    found = _Readable(queries, pipes or {}).outermost(PipeQuery(sql, nodes or {}, file, line), only, not stored)
+    # what a table keeps is written out whole: the conditions for the rows to be made anew go down to the rows it reads
+    once = frozenset[Key]() if stored else shared(asked, pipes or {})
+    found = _Readable(queries, pipes or {}, once).outermost(asked, only, not stored)
     if expansion(found.sql) > MAX_EXPANSION:
         reason = "functions are nested too deeply; put the inner ones into a subquery"
-        raise DefinitionError(reason, file=file, line=line)
+        raise DefinitionError(reason, file=asked.file, line=asked.line)
     columns = tuple((name, str(type_)) for name, type_ in found.columns)
     return Compiled(found.sql, columns, frozenset(queries.used), found.limited)
 
@@ -176,52 +163,65 @@ def compile_query(
 class _Readable:
     """The nodes and pipes that a statement may read by name, each compiled when it is first read."""
 
-    def __init__(self, queries: Queries, pipes: Mapping[str, PipeQuery]) -> None:
+    def __init__(self, queries: Queries, pipes: Mapping[str, PipeQuery], shared: Collection[Key]) -> None:
         self.queries = queries
         self.pipes = pipes
         self.tables = queries.tables
-        self.compiled: dict[tuple[int, str, Wanted], Relation] = {}
+        self.shared = shared
+        self.written: list[str] = []  # the shared ones, each after those that it reads
+        self.compiled: dict[tuple[Key, Wanted], Relation] = {}
         self.reading: list[str] = []
         self.foreign = False  # whether the outermost SQL is that of a request: it stands in no file
 
     def outermost(self, pipe: PipeQuery, only: Collection[str] | None, shown: bool) -> Output:
         """The rows of the whole statement, as they are `shown` to a caller or as a table keeps them."""
-        find = partial(self.find, pipe, len(pipe.nodes))
-        if only is None:
-            return self.query(pipe.sql, pipe.file, pipe.line, Scope(outside=find), self.tables, shown)
-        self.foreign = True
-        scope = Scope(outside=lambda name: _fenced(find(name)) if name in only else None)
-        tables = {name: relation for name, relation in self.tables.items() if name in only}
-        self.queries.offered = sorted({*tables, *only})
-        return self.query(pipe.sql, pipe.file, pipe.line, scope, tables, shown)
+        find = partial(self.find, whole(pipe))
+        scope, tables = Scope(outside=find), self.tables
+        if only is not None:
+            self.foreign = True
+            scope = Scope(outside=lambda name: _fenced(find(name)) if name in only else None)
+            tables = {name: relation for name, relation in self.tables.items() if name in only}
+            self.queries.offered = sorted({*tables, *only})
+        output = self.query(pipe.sql, pipe.file, pipe.line, scope, tables, shown)
+        if not self.written:
+            return output
+        before = f"WITH {', '.join(self.written)} "
+        limited = output.limited and replace(output.limited, sql=before + output.limited.sql)
+        return replace(output, sql=before + output.sql, limited=limited)
 
-    def find(self, pipe: PipeQuery, before: int, name: str) -> Relation | None:
-        """What `name` is to the node at `before` of a pipe: a node before it, or another pipe."""
-        position = list(pipe.nodes).index(name) if name in pipe.nodes else before
-        wanted = self.queries.wanted
-        key = (id(pipe), name, wanted) if position < before else (0, name, wanted)
-        if key not in self.compiled:
-            output = self.node(pipe, position, name) if position < before else self.pipe(name)
-            if output is None:
-                return None
-            self.compiled[key] = Relation(f"({output.sql})", output.columns)
-        return self.compiled[key]
-
-    def node(self, pipe: PipeQuery, position: int, name: str) -> Output:
-        node = pipe.nodes[name]
-        sql, line = (node, pipe.line) if isinstance(node, str) else node
-        return self.query(sql, pipe.file, line, Scope(outside=partial(self.find, pipe, position)), self.tables)
-
-    def pipe(self, name: str) -> Output | None:
-        if name not in self.pipes:
+    def find(self, reader: Read, name: str) -> Relation | None:
+        """What `name` is to a query: a node before it, or another pipe."""
+        found = reader.find(name, self.pipes)
+        if found is None:
             return None
+        key, read = found
+        if key in self.shared:
+            self.queries.wanted = None  # its readers want this and that: the engine leaves out what none of them does
+        wanted = self.queries.wanted
+        if (key, wanted) not in self.compiled:
+            output = self.pipe(name, read) if key[0] == 0 else self.node(name, read)
+            self.compiled[key, wanted] = self.relation(key, output)
+        return self.compiled[key, wanted]
+
+    def relation(self, key: Key, output: Output) -> Relation:
+        if key not in self.shared:
+            return Relation(f"({output.sql})", output.columns)
+        name = quoted(f"{key[1]} {len(self.written)}")
+        self.written.append(f"{name} AS MATERIALIZED ({output.sql})")
+        return Relation(name, output.columns)
+
+    def node(self, name: str, read: Read) -> Output:
+        node = read.pipe.nodes[name]
+        line = read.pipe.line if isinstance(node, str) else node[1]
+        return self.query(read.sql, read.pipe.file, line, Scope(outside=partial(self.find, read)), self.tables)
+
+    def pipe(self, name: str, read: Read) -> Output:
         if name in self.reading:
             way = " reads ".join([*self.reading[self.reading.index(name) :], name])
             raise DefinitionError(f"a pipe cannot read itself: {way}", file=self.queries.file)
         self.reading.append(name)
-        pipe = self.pipes[name]
-        scope = Scope(outside=partial(self.find, pipe, len(pipe.nodes)))
-        output = self.query(pipe.sql, pipe.file, pipe.line, scope, self.tables)
+        scope = Scope(outside=partial(self.find, read))
+        output = self.query(read.sql, read.pipe.file, read.pipe.line, scope, self.tables)
         self.reading.pop()
         return output
 

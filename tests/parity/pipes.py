@@ -21,23 +21,43 @@ from tests.parity.engines import Answer, Engines
 START = datetime(2025, 11, 1, 20, 0, 0)
 
 RAGGED: tuple[Mapping[str, object], ...] = (
-    {"start_date": "2025-11-01 21:13:31", "end_date": "2025-11-03 02:41:07", "granularity": "hour"},
+    {
+        "start_date": "2025-11-01 21:13:31",
+        "end_date": "2025-11-03 02:41:07",
+        "earlier_start": "2025-11-01 20:10:00",
+        "earlier_end": "2025-11-01 21:02:30",
+        "granularity": "hour",
+    },
     {"start_date": "2025-11-02 06:03:10", "end_date": "2025-11-02 06:41:59", "dimension": "feature", "feature": ",a,b"},
     {"start_date": "2025-11-02 05:59:59", "exact_percentiles": "1", "timezone": "Asia/Kolkata", "granularity": "hour"},
     {"end_date": "2025-11-03 03:07:00", "timezone": "Asia/Kolkata", "dimension": "model", "environment": ""},
     {"end_date": "2025-11-02 20:44:50", "dimension": "provider", "granularity": "hour"},
-    {"start_date": "2025-11-02 00:00:00", "end_date": "2025-11-03 00:00:00", "team": "b,c", "dimension": "team"},
+    {
+        "start_date": "2025-11-02 00:00:00",
+        "end_date": "2025-11-03 00:00:00",
+        "earlier_start": "2025-11-01 20:13:00",
+        "team": "b,c",
+        "dimension": "team",
+    },
     {"start_date": "2025-11-02 09:00:01", "end_date": "2025-11-03 12:00:00", "user": "b", "exact_percentiles": "1"},
     {"start_date": "2025-11-03 00:00:00", "end_date": "2025-11-02 00:00:00"},
+    {
+        "start_date": "2025-11-01 23:30:00",
+        "end_date": "2025-11-03 01:00:01",
+        "model": "gpt-4,llama",
+        "provider": ["a", "b"],
+    },
+    {"end_date": "2025-12-01 00:00:00", "min_requests": "2", "granularity": "week", "user": "a,b,"},
     {
         "end_date": "2025-11-28 13:07:01",
         "timezone": "America/Los_Angeles",
         "min_requests": "1",
         "baseline": "gpt-4,claude",
     },
-    {"end_date": "2025-12-01 00:00:00", "min_requests": "2", "granularity": "week", "user": "a,b,"},
 )
-"""Ranges whose ends are no ends of rows of rollups, or are, or which have one end, or none in between."""
+"""Ranges whose ends are no ends of rows of rollups, or are, or which have one end, or none in between; every filter."""
+
+NOTHING: Mapping[str, object] = {"start_date": "2030-01-01 00:00:00", "end_date": "2030-02-01 00:00:00"}
 
 REQUESTS: tuple[Mapping[str, object], ...] = (
     {},
@@ -48,7 +68,7 @@ REQUESTS: tuple[Mapping[str, object], ...] = (
     {"granularity": "minute", "timezone": "America/Los_Angeles"},
     {"granularity": "day", "timezone": "America/Los_Angeles", "dimension": "environment"},
     {"only_failed": "true", "limit": "5", "environment": "prod"},
-    {"start_date": "2030-01-01 00:00:00", "end_date": "2030-02-01 00:00:00"},
+    NOTHING,
     {"start_date": "2031-01-01 00:00:00"},
     {"user": "", "team": "a", "feature": "b"},
     *RAGGED,
@@ -151,6 +171,18 @@ class Shipped:
             name: {node.name: Template(node, pipe.path.name) for node in pipe.nodes}
             for name, pipe in workspace.pipes.items()
         }
+
+    def requests(self, name: str) -> list[dict[str, object]]:
+        """What to ask a pipe: of a part, which is where ranges and filters are, whatever is RAGGED; of an endpoint
+        everything, nothing, and the last of all REQUESTS for each SQL that its own nodes become."""
+        known, is_part = self.endpoints[name].parameters, self.endpoints[name].pipe.kind == "standard"
+        asked = [
+            {each: value for each, value in request.items() if each in known}
+            for request in (RAGGED if is_part else (*REQUESTS, {}, NOTHING))
+        ]
+        by_text = {} if is_part else {self._text(name, each, {}): each for each in asked[:-2]}
+        chosen = asked if is_part else [*by_text.values(), *asked[-2:]]
+        return [each for at, each in enumerate(chosen) if each not in chosen[:at]]
 
     def whole(self, name: str, request: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         """The text of a pipe for a request, and the values of its query parameters."""
