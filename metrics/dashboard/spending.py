@@ -60,14 +60,16 @@ def month_so_far(rows: client.Rows) -> None:
     )
     columns[0].caption(f"against {against}" if change is not None else against)
     columns[1].metric("Forecast for its end", fmt.dollars(told["forecast"]))
-    columns[1].caption(_band(told))
+    columns[1].caption(_band(told, over=not rows["month"]["expected_cost"].notna().any()))
     if told["unpriced_requests"]:
         states.remark([f"{fmt.plural(told['unpriced_requests'], 'request')} of the month unpriced, in none of these"])
 
 
-def _band(told: pd.Series) -> str:
+def _band(told: pd.Series, over: bool) -> str:
     if not fmt.known(told["forecast"]):
         return f"No forecast: {told['reason']}"
+    if over:
+        return f"The month is over; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
     low, high = fmt.dollars(told["forecast_low"]), fmt.dollars(told["forecast_high"])
     return f"8 of 10 times between {low} and {high}; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
 
