@@ -99,7 +99,7 @@ def opener(monkeypatch: pytest.MonkeyPatch) -> Open:
         monkeypatch.setenv("PERCH_API_URL", url)
         monkeypatch.setenv("PERCH_TOKEN", token)
         client.forget()
-        app = AppTest.from_file(str(ROOT / "metrics" / "dashboard" / "main.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "metrics" / "dashboard" / "main.py"), default_timeout=180)
         for name, value in query.items():
             app.query_params[name.rstrip("_")] = value
         app.run()
