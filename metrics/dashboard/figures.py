@@ -323,6 +323,7 @@ def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> li
         fmt.seconds,
         better="less",
         course=series["avg_latency"],
+        help="Of all calls, those that failed too; the percentiles are of calls that succeeded",
     )
     return [*percentiles, mean, _success(totals, series), _failed(totals, series)]
 
