@@ -156,6 +156,7 @@ def test_a_model_is_the_same_in_every_table(opened: dict[str, AppTest], loaded: 
     for model in beside.columns:
         assert beside.loc["Requests", model].split(" ")[0] == fmt.exact(compared[model]["requests"])
         assert beside.loc["p95 latency", model].split(" (")[0] == fmt.seconds(compared[model]["p95_latency"])
+        assert re.fullmatch(r"[\d.]+%( \([+-][\d.]+ pp\))?", beside.loc["Success rate", model])
         assert beside.loc["Success rate", model].split(" (")[0] == fmt.percent(compared[model]["success_rate"])
 
 
@@ -203,6 +204,16 @@ def test_the_totals_of_the_address_are_the_figures_of_the_overview(opened: dict[
     assert told["Success rate"] == fmt.percent(totals["success_rate"])
     assert f"of {totals['requests']:,} requests" in words(opened["data"])
     assert f"1 to 200 of {totals['requests']:,}" in words(opened["events"])
+
+
+def test_a_month_that_is_over_has_no_band(opened: dict[str, AppTest], loaded: Perch) -> None:
+    (forecast,) = loaded.pipe("llm_forecast", **PERIOD)
+    for page in ("overview", "usage"):
+        told = figures(opened[page])
+        assert told["Forecast for its end"] == told["Spent in January 2025"] == fmt.dollars(forecast["spent"])
+        assert f"The month is over; the whole month before cost {fmt.dollars(forecast['last_month_cost'])}" in words(
+            opened[page]
+        )
 
 
 def test_the_exported_months_sum_to_the_totals(loaded: Perch) -> None:
