@@ -9,6 +9,7 @@ def body(view: frame.View) -> None:
     """Health of the store, what was quarantined, the exports, where costs come from, calls without a price, the API."""
     filters = view.filters
     rows = client.fetch(
+        totals=view.totals(),
         store=client.datasource("llm_events", "statistics"),
         lag=client.pipe("ingest_lag"),
         quarantine=client.pipe("ingest_quarantine", limit="100"),
@@ -40,7 +41,7 @@ def body(view: frame.View) -> None:
     with states.panel("Calls without a price", "of this view, by model"):
         figures.unpriced(rows, filters)
     with states.panel("The same numbers for scripts"):
-        figures.api(filters)
+        figures.api(rows, filters)
 
 
 frame.page("Data", body, needs_events=False)

@@ -24,7 +24,7 @@ def body(view: frame.View) -> None:
         else:
             exploring.listed(rows, view)
     with states.panel("The same calls for scripts"):
-        figures.calls_api(filters, exploring.chosen())
+        figures.calls_api(rows, filters, exploring.chosen())
 
 
 frame.page("Events", body)

@@ -32,7 +32,7 @@ def body(view: frame.View) -> None:
         return
     left, right = st.columns([2, 1], gap="small")
     with left, states.panel("The month", "added up day by day"):
-        spending.month_so_far(rows)
+        spending.month_so_far(rows, filters)
         spending.month_course(rows)
     with right, states.panel("Budgets"):
         spending.budgets(rows)

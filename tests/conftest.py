@@ -86,6 +86,11 @@ Open = Callable[..., "AppTest"]
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open a page as a viewer does: `open_page(perch.url, perch.admin_token, "usage", range="all", model=["o1"])`."""
+    return opener(monkeypatch)
+
+
+def opener(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """What `open_page` is, for pages that are kept for longer than one test."""
     from streamlit.testing.v1 import AppTest
 
     from metrics.dashboard import client
@@ -94,7 +99,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
         monkeypatch.setenv("PERCH_API_URL", url)
         monkeypatch.setenv("PERCH_TOKEN", token)
         client.forget()
-        app = AppTest.from_file(str(ROOT / "metrics" / "dashboard" / "main.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "metrics" / "dashboard" / "main.py"), default_timeout=180)
         for name, value in query.items():
             app.query_params[name.rstrip("_")] = value
         app.run()

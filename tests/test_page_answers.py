@@ -34,6 +34,7 @@ def traffic() -> Iterator[dict[str, Any]]:
     yield at(2, id="absurd", model_name="cheap", cost=41, user="u1")
     yield at(2, id="hit", model_name="cheap", cost=None, cache_hit=1)
     yield at(2, id="secret", model_name="nobody-knows", cost=None)
+    yield at(2, id="lost", model_name="cheap", cost=None)
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +127,25 @@ def test_wasted_spend_and_cost_per_success_are_those_of_the_api(busy: Perch, ope
     wasted = asked(busy, "llm_wasted_spend")
     assert figures(app)["Wasted spend"] == fmt.dollars(sum(row["wasted_cost"] or 0 for row in wasted)) == "$0.0900"
     totals = asked(busy, "llm_totals")[0]
-    successes = totals["requests"] - totals["failed_requests"]
-    assert figures(app)["Cost / success"] == fmt.dollars(totals["total_cost"] / successes)
-    assert figures(app)["Cost / active user"] == fmt.dollars(totals["total_cost"] / 3)
+    assert totals["priced_successes"] == totals["requests"] - 9 - 2  # those that failed, those without a price
+    assert figures(app)["Cost / success"] == fmt.dollars(totals["total_cost"] / totals["priced_successes"])
+    (month,) = busy.sql("SELECT toFloat64(sum(cost)) AS cost FROM llm_events WHERE user LIKE 'u%' "
+                        f"AND event_time >= '{NOW - timedelta(days=30):%Y-%m-%d} 00:00:00'")  # fmt: skip
+    assert figures(app)["Cost / active user"] == fmt.dollars(month["cost"] / 3)
     spend = table(app, "per_success").set_index("model_name")["per_success"]
     assert spend["dear"] == {row["value"]: row["cost_per_successful_request"] for row in wasted}["dear"]
+
+
+def test_the_unit_costs_of_a_model_are_those_of_its_row(busy: Perch, open_page: Open) -> None:
+    """One of its calls has no price: neither the figures nor the tables divide by it."""
+    cheap = next(row for row in asked(busy, "llm_models_compared") if row["model_name"] == "cheap")
+    assert cheap["unpriced_requests"] == 1
+    shown = {"model": ["cheap"], **DATES}
+    overview = figures(open_page(busy.url, busy.admin_token, **shown))
+    assert overview["Cost / 1k requests"] == fmt.dollars(cheap["cost_per_1000_requests"])
+    app = open_page(busy.url, busy.admin_token, "usage", **shown)
+    assert figures(app)["Cost / success"] == fmt.dollars(cheap["cost_per_successful_request"])
+    assert table(app, "per_success")["per_success"].iloc[0] == pytest.approx(cheap["cost_per_successful_request"])
 
 
 def test_the_heaviest_users_and_the_cache_are_those_of_the_api(busy: Perch, open_page: Open) -> None:

@@ -251,6 +251,22 @@ def test_a_spike_stands_out_of_the_days_before(store: Perch) -> None:
     assert rows[-1]["success_rate_low"] < 0.7 < rows[-1]["success_rate_high"]
 
 
+@pytest.mark.parametrize("asked", [{}, {"timezone": "Asia/Tokyo"}, {"dimension": "model"}, {"dimension": "user"}])
+def test_an_hour_is_held_against_the_same_hour_of_the_weeks_before(store: Perch, asked: Json) -> None:
+    """On Mondays at nine half of the calls fail, as always; a Tuesday at nine when half fail is a spike."""
+    environment = f"weeks {asked}"
+    for week in range(5):
+        monday = date(2025, 2, 3) + timedelta(weeks=week)
+        for day, bad in ((monday, 6), (monday + timedelta(days=1), 6 if week == 4 else 1)):
+            time = f"{day} 09:10:00"
+            post(store, [call(environment, time)] * (12 - bad) + [failure(environment, time, "no")] * bad)
+    period = {"start_date": "2025-03-03 00:00:00", "end_date": "2025-03-05 00:00:00"}
+    rows = store.pipe("llm_reliability", environment=environment, granularity="hour", **asked, **period)
+    assert [row["bucket_utc"] for row in rows] == ["2025-03-03 09:00:00", "2025-03-04 09:00:00"]
+    assert [row["usual_error_rate"] for row in rows] == [0.5, pytest.approx(1 / 12)]
+    assert [row["spike"] for row in rows] == [0, 1]
+
+
 def test_errors_are_new_back_gone_or_kept(store: Perch) -> None:
     long_ago = "2025-01-01 00:00:00"
     post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -99,6 +100,33 @@ def test_what_a_token_may_not_read_is_said_and_not_offered(loaded: Perch, visit:
     assert figures(app).keys() == shown.keys()
     assert "api-Errors" not in app.session_state  # no address and no file of what was not read
     assert "api-Models" in app.session_state
+
+
+MAY = ("ingest_health", "llm_errors", "llm_usage_by_model", "llm_performance")
+"""What a token of few scopes may read, and the tables that are made of it alone."""
+
+
+def test_a_token_for_some_endpoints_opens_only_these(loaded: Perch, visit: Callable[..., AppTest]) -> None:
+    """On no page a figure, a chart, a table, a link or a file of another endpoint."""
+    app = sign_in(visit(loaded, range="all"), loaded.create_token("few", *(f"PIPES:READ:{name}" for name in MAY)))
+    linked: set[str] = set()
+    for page in ("overview", "usage", "performance", "errors", "models", "events", "data"):
+        if page != "overview":
+            app.switch_page(f"../../pages/{page}.py").run()
+        for panel in app.subheader:
+            app.session_state[f"api-{panel.value}"] = True
+        app.run()
+        assert not app.exception
+        assert "Not for this token" in words(app)
+        linked |= set(re.findall(r"/v0/pipes/(\w+)\.", words(app)))
+        assert not [label for label in figures(app) if label not in HEALTH], page
+        assert all("quarantined" not in table.value and "times_median" not in table.value for table in app.dataframe)
+    assert linked <= set(MAY)
+    assert "llm_errors" in linked
+
+
+HEALTH = ("Events", "Newest event", "Last hour", "Quarantined", "Unpriced", "Store")
+"""The figures that `ingest_health` gives."""
 
 
 def test_plain_http_is_warned_of(loaded: Perch, visit: Callable[..., AppTest]) -> None:

@@ -61,6 +61,10 @@ class TokenRefused(EndpointFailed):
     """The API does not accept the token, or the token may not read this endpoint."""
 
 
+class AdminToken(ApiError):
+    """A token may do everything, where one that only reads is asked for."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object)."""
@@ -179,6 +183,16 @@ def readable(token: str) -> set[str]:
     return {str(one.get("name")) for one in pipes}
 
 
+def refuse_admin(token: str) -> None:
+    """Make sure that a token is one to lend to others.
+
+    Raises:
+        AdminToken: it has the scope ADMIN.
+        ApiAway, EndpointFailed: the API could not be asked.
+    """
+    _reads_only(load_settings().url, token)
+
+
 def append(source: str, row: Mapping[str, object]) -> None:
     """Post one row to a data source; it is stored when this returns.
 
@@ -243,6 +257,15 @@ def _frame(url: str, token: str, call: Call) -> pd.DataFrame:
         while len(_memory) > REMEMBERED:
             _memory.popitem(last=False)
     return frame
+
+
+@st.cache_data(ttl=3600, show_spinner=False)
+def _reads_only(url: str, token: str) -> bool:
+    try:
+        _get(url, token, Call("/v0/tokens"))
+    except TokenRefused:  # the list of tokens is for the admin's alone
+        return True
+    raise AdminToken("The token has the scope ADMIN.")  # which is not kept, as an answer would be
 
 
 def _get(url: str, token: str, call: Call) -> dict[str, Any]:

@@ -149,5 +149,5 @@ def adoption(rows: client.Rows, view: View) -> None:
 
 
 def _cell(value: Any, first: Any, write: Write) -> str:
-    change = fmt.change(value, first)
+    change = (fmt.points if write is fmt.percent else fmt.change)(value, first)
     return write(value) if not isinstance(change, str) or change == "new" else f"{write(value)} ({change})"

@@ -130,7 +130,8 @@ def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
             _plain("Quarantined", fmt.exact(held["quarantined_events"]), "rows refused")
             _plain("Unpriced", fmt.exact(held["unpriced_requests"]), f"{fmt.count(held['unpriced_tokens'])} tokens")
             _plain("Store", fmt.bytes_(store["bytes"]), f"{fmt.exact(store['row_count'])} rows")
-        states.remark([*_remarks(held, filters), *_arrival(rows), *states.odd_latencies(held)])
+        everything = "over all events, whatever the filters"
+        states.remark([everything, *_remarks(held, filters), *_arrival(rows), *states.odd_latencies(held)])
         st.caption(_order(rows["order"].iloc[0]))
 
 
@@ -183,12 +184,16 @@ def outliers(rows: client.Rows, filters: Filters) -> None:
     return tables.show_outliers(rows["outliers"], filters.timezone)
 
 
-def calls_api(filters: Filters, more: Mapping[str, str]) -> None:
-    """The command that gives the calls of the Events page. The token is a variable, never a value."""
+def calls_api(rows: client.Rows, filters: Filters, more: Mapping[str, str]) -> None:
+    """The command that gives the calls of the Events page, to those who may read them. The token is a variable, never a
+    value."""
+    shown = fmt.plural(len(rows["events"]), "call")
     query = urlencode({**filters.period(), **more, "page_size": "10000", "page": "0"}, doseq=True)
     url = f"{viewer.api_url()}/v0/pipes/llm_recent_events.parquet?{query}"
-    st.caption("10,000 calls at most in one answer: the next ones with `page=1` and so on; also as `.csv`, `.ndjson` "
-               "and `.json`. Whole months lie ready as Parquet files: see Data.")  # fmt: skip
+    st.caption(
+        f"All calls of this view, not only the {shown} above, 10,000 at most in one answer: the next with `page=1` "
+        "and so on; also as `.csv`, `.ndjson` and `.json`. Whole months lie ready as Parquet files: see Data."
+    )
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" -o calls.parquet \\\n     '{url}'",
         language="bash",
@@ -196,13 +201,15 @@ def calls_api(filters: Filters, more: Mapping[str, str]) -> None:
     )
 
 
-def api(filters: Filters) -> None:
-    """The address and the command that give the Overview's figures. The token is a variable, never a value."""
+def api(rows: client.Rows, filters: Filters) -> None:
+    """The address and the command that give the Overview's figures, to those who may read them. The token is a
+    variable, never a value."""
+    requests = fmt.plural(rows["totals"].iloc[0]["requests"], "request")
     url = viewer.api_url()
     query = urlencode(filters.period(), doseq=True)
     st.caption(
         f"API: `{url}` · every endpoint: `GET {url}/v0/pipes` · as `.json`, `.csv`, `.ndjson`, `.parquet` · "
-        f"[try them in a page]({url}/docs)"
+        f"[try them in a page]({url}/docs) · the figures of this view, of {requests}:"
     )
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" \\\n     '{url}/v0/pipes/llm_totals.json?{query}'",
@@ -233,11 +240,12 @@ def _spend(totals: pd.Series, series: pd.DataFrame) -> list[Kpi]:
         Kpi("Tokens", totals["total_tokens"], before[2], fmt.count, course=series["total_tokens"]),
         Kpi(
             "Cost / 1k requests",
-            _thousand(totals["total_cost"], totals["requests"]),
-            _thousand(before[0], before[1]),
+            _thousand(totals["total_cost"], _priced(totals)),
+            _thousand(before[0], _priced(totals, "previous_")),
             _cost,
             better="less",
-            course=series["total_cost"] / series["requests"].where(series["requests"] > 0),
+            course=series["total_cost"] / (series["requests"] - series["unpriced_requests"]).replace(0, None),
+            help="Per 1,000 calls that have a price",
         ),
     ]
 
@@ -270,26 +278,30 @@ def _success(totals: pd.Series, series: pd.DataFrame) -> Kpi:
 
 def _unit_costs(rows: client.Rows, totals: pd.Series) -> list[Kpi]:
     """What a success and an active user cost, and what failed calls did."""
-    successes = totals["requests"] - totals["failed_requests"]
-    before = totals["previous_requests"], totals["previous_failed_requests"]
     return [
         Kpi(
             "Cost / success",
-            ratio(totals["total_cost"], successes),
-            ratio(totals["previous_total_cost"], None if before[0] is None else before[0] - before[1]),
+            ratio(totals["total_cost"], totals["priced_successes"]),
+            ratio(totals["previous_total_cost"], totals.get("previous_priced_successes")),
             _cost,
             better="less",
-            help="The cost of all calls / the calls that succeeded",
+            help="The cost of all calls / those with a price that succeeded",
         ),
         Kpi("Wasted spend", _sum(rows, "wasted", "wasted_cost"), None, _cost, help="What the failed calls cost"),
         Kpi(
             "Cost / active user",
-            ratio(totals["total_cost"], totals["users"]),
+            ratio(_cost_of_users(rows), totals["users"]),
             None,
-            fmt.dollars,
-            help=f"{fmt.plural(totals['users'], 'user')} named in these calls",
+            _cost,
+            help=f"The cost of the calls that name a user / their {fmt.plural(totals['users'], 'user')}",
         ),
     ]
+
+
+def _priced(totals: pd.Series, when: str = "") -> float | None:
+    """How many calls have a price; only a period that is compared with tells it of the one before."""
+    unpriced = totals.get(f"{when}unpriced_requests")
+    return None if unpriced is None else totals[f"{when}requests"] - unpriced
 
 
 def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> list[Kpi]:
@@ -311,6 +323,7 @@ def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> li
         fmt.seconds,
         better="less",
         course=series["avg_latency"],
+        help="Of all calls, those that failed too; the percentiles are of calls that succeeded",
     )
     return [*percentiles, mean, _success(totals, series), _failed(totals, series)]
 
@@ -361,6 +374,16 @@ def _sum(rows: client.Rows, name: str, column: str) -> float | None:
     except client.EndpointFailed as failure:
         states.remark([str(failure)])
         return None
+
+
+def _cost_of_users(rows: client.Rows) -> float | None:
+    """What the calls cost whose user is known; None where none has a price or the endpoint fails, which is said."""
+    try:
+        active = rows["active"]
+    except client.EndpointFailed as failure:
+        states.remark([str(failure)])
+        return None
+    return float((active["cost_per_active_user"] * active["active_users"]).sum(min_count=1))
 
 
 def _cost(value: float | None) -> str:

@@ -81,7 +81,15 @@ def change(now: float | None, before: float | None) -> str | int | None:
     if before == 0:
         return "new" if now else 0
     relative = (now - before) / abs(before)
-    return 0 if abs(relative) < 0.0005 else f"{relative * 100:+,.1f}%"
+    return 0 if abs(relative) < 0.0005 else f"{relative * 100:+,.{0 if abs(relative) >= 10 else 1}f}%"
+
+
+def points(now: float | None, before: float | None) -> str | int | None:
+    """The change of a share in percentage points: "+0.99 pp", 0 for none, None where either is unknown."""
+    if now is None or before is None or math.isnan(now) or math.isnan(before):
+        return None
+    moved = (now - before) * 100
+    return 0 if abs(moved) < 0.005 else f"{moved:+.2f} pp"
 
 
 def plural(number: float, noun: str) -> str:

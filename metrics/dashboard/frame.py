@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,7 +115,10 @@ def _draw(title: str, body: Body) -> None:
     if health["demo_events"]:
         states.demo(int(health["demo_events"]))
     try:
-        body(View(view, health, _values(), top.downloads))
+        with ExitStack() as reading:
+            with top.status:  # it appears where the answers take long, and counts the seconds
+                reading.enter_context(st.spinner("Reading", show_time=True))
+            body(View(view, health, _values(), top.downloads))
     except client.ApiAway as failure:  # a page asks before it draws: nothing stands there twice
         _draw_again(body, health, top, failure)
         return

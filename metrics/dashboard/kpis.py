@@ -65,12 +65,7 @@ def _card(figure: Kpi, filters: Filters) -> None:
 
 
 def _delta(figure: Kpi) -> str | int | None:
-    if not figure.points:
-        return fmt.change(figure.now, figure.before)
-    if figure.now is None or figure.before is None or not fmt.known(figure.now) or not fmt.known(figure.before):
-        return None
-    points = (figure.now - figure.before) * 100
-    return 0 if abs(points) < 0.005 else f"{points:+.2f} pp"
+    return (fmt.points if figure.points else fmt.change)(figure.now, figure.before)
 
 
 def _colour(figure: Kpi, delta: str | int | None) -> Literal["normal", "inverse", "gray"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import streamlit as st
 
 from metrics.dashboard import client, states, viewer
@@ -23,11 +21,22 @@ def ask() -> None:
 
 
 def unready() -> bool:
-    """Whether nobody can read yet although they signed in by OIDC: the dashboard has no token for them. Says so."""
-    if viewer.at_home() or not viewer.providers() or load_settings().token:
+    """Whether nobody can read yet although they signed in by OIDC: the dashboard has no read token. Says so."""
+    if viewer.at_home() or not viewer.providers():
         return False
+    try:
+        if token := load_settings().token:
+            client.refuse_admin(token)
+            return False
+        reason = "it is not set."
+    except client.AdminToken:
+        reason = "it is set to a token with the scope ADMIN, which is never lent."
+    except client.ApiError as failure:
+        states.unreadable(failure)
+        return True
     with states.card("key_off", "The dashboard has no token to read with"):
-        states.line("Whoever signs in reads with `PERCH_TOKEN`: start the dashboard with it set to a read token.")
+        states.line(f"Whoever signs in reads with `PERCH_TOKEN`: {reason}")
+        states.line("Start the dashboard with it set to a read token: `python -m metrics token create`.")
     return True
 
 
@@ -41,9 +50,6 @@ def who() -> None:
 
 
 def _accounts(providers: dict[str, str]) -> None:
-    if not find_spec("authlib"):
-        states.line("Signing in by OIDC needs one more package on the server: `pip install streamlit[auth]`.")
-        return
     with st.container(horizontal=True, horizontal_alignment="center"):
         for name, shown in providers.items():
             st.button(

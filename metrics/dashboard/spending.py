@@ -41,7 +41,14 @@ def _month_start(filters: Filters) -> datetime:
     return last.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(filters.now.tzinfo)
 
 
-def month_so_far(rows: client.Rows) -> None:
+def _is_over(filters: Filters) -> bool:
+    """Whether the view ends with its month, so that nothing of it is left."""
+    first = _month_start(filters).astimezone(filters.zone)
+    after = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return min(filters.end, filters.now) >= after
+
+
+def month_so_far(rows: client.Rows, filters: Filters) -> None:
     """The month in words: spent, against the month before, and where it leads or why that is not told."""
     forecast = rows["forecast"]
     if forecast.empty:
@@ -60,14 +67,16 @@ def month_so_far(rows: client.Rows) -> None:
     )
     columns[0].caption(f"against {against}" if change is not None else against)
     columns[1].metric("Forecast for its end", fmt.dollars(told["forecast"]))
-    columns[1].caption(_band(told))
+    columns[1].caption(_band(told, over=_is_over(filters)))
     if told["unpriced_requests"]:
         states.remark([f"{fmt.plural(told['unpriced_requests'], 'request')} of the month unpriced, in none of these"])
 
 
-def _band(told: pd.Series) -> str:
+def _band(told: pd.Series, over: bool) -> str:
     if not fmt.known(told["forecast"]):
         return f"No forecast: {told['reason']}"
+    if over:
+        return f"The month is over; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
     low, high = fmt.dollars(told["forecast_low"]), fmt.dollars(told["forecast_high"])
     return f"8 of 10 times between {low} and {high}; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
 

@@ -163,8 +163,8 @@ def nothing_here(filters: Filters, extent: tuple[datetime, datetime]) -> None:
 def demo(events: int) -> None:
     """The bar that tells synthetic numbers from real ones."""
     st.info(
-        f"**Demo data**: {fmt.plural(events, 'synthetic event')} (`environment = demo`) are in these numbers. "
-        "Remove exactly those with `python -m metrics demo --remove`.",
+        f"**Demo data**: {fmt.plural(events, 'synthetic event')} (`environment = demo`) count unless the filters leave "
+        "them out. Remove exactly those with `python -m metrics demo --remove`.",
         icon=":material/science:",
     )
 

@@ -36,7 +36,7 @@ def providers() -> dict[str, str]:
     if not st.secrets.load_if_toml_exists():
         return {}
     auth: Mapping[str, Any] = st.secrets.get("auth", {})
-    named = {name: name.capitalize() for name, value in auth.items() if isinstance(value, Mapping)}
+    named = {name: name.capitalize() for name, value in auth.items() if isinstance(value, Mapping) and _is_one(value)}
     return {"": "your account", **named} if "client_id" in auth else named
 
 
@@ -83,6 +83,11 @@ def in_the_clear() -> bool:
     """Whether the page came over plain HTTP from another machine: a token typed into it can be read on the way."""
     page = urlsplit(st.context.url or "")
     return page.scheme == "http" and not _is_loopback(page.hostname or "")
+
+
+def _is_one(section: Mapping[str, Any]) -> bool:
+    """Whether a section below `[auth]` is a provider; `client_kwargs` is none."""
+    return "client_id" in section
 
 
 def _is_loopback(host: str) -> bool:

@@ -43,16 +43,17 @@ def draw(
     text, labels = MEASURES[measure]
     places = [f"c{place}" for place in range(len(names))]  # a dot in "gpt-4.1" would mean nesting
     wide = held.set_axis(places, axis=1).reset_index()
-    wide = frame[["bucket_utc", "t", "when"]].merge(wide, on="bucket_utc").drop(columns="bucket_utc")
+    wide = frame[["bucket_utc", "t", "when", "partial"]].merge(wide, on="bucket_utc").drop(columns="bucket_utc")
     short = fmt.short_names(names, 28)
-    long = wide.melt(["t", "when"], places, "place", "value")
+    long = wide.melt(["t", "when", "partial"], places, "place", "value")
     long["series"] = long["place"].map(dict(zip(places, (short[name] for name in names), strict=True)))
-    long["lone"] = long.groupby("place")["value"].transform(timeline.lone)
+    over = long["value"].where(~long["partial"])
+    long["lone"] = over.groupby(long["place"]).transform(timeline.lone)
     wide[places] = wide[places].map(text)
     look = theme()
     palette, rate = colours(names, ranked, look), measure == "success_rate"
     spec = _spec(tuple(short[name] for name in names), palette, granularity, labels, rate, look)
-    parts.show(spec, key, alternative, long=long[["t", "series", "value", "lone"]], wide=wide)
+    parts.show(spec, key, alternative, long=long[["t", "series", "value", "lone", "partial"]], wide=wide)
 
 
 @lru_cache(maxsize=64)
@@ -66,8 +67,9 @@ def _spec(
     legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(width / {widest}))"))
     colour = alt.Color("series:N", scale=alt.Scale(domain=list(names), range=list(palette)), legend=legend)
     pointer = parts.hover()
-    seen = alt.when(pointer).then(alt.value(1)).when("datum.lone").then(alt.value(1)).otherwise(alt.value(0))
-    line = parts.rows("long").mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour)
+    seen = parts.points(pointer)
+    line = parts.whole(parts.rows("long")).mark_line(interpolate="monotone", strokeWidth=1.8)
+    line = line.encode(x=x, y=y, color=colour)
     dots = parts.rows("long").mark_circle(size=38).encode(x=x, y=y, color=colour, opacity=seen)
     tips = [alt.Tooltip("when:N", title="Time")]
     tips += [alt.Tooltip(f"c{place}:N", title=name) for place, name in enumerate(names)]

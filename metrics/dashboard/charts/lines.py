@@ -27,10 +27,10 @@ def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240
     """p50, p95 and p99 of the latency of successful calls, with the bands between them."""
     frame = timeline.complete(rows, timeline.buckets(filters))
     frame = frame.rename(columns={f"{name}_latency": name for name in PERCENTILES})
-    frame["lone"] = timeline.lone(frame["p50"])
+    frame["lone"] = timeline.lone(frame["p50"].where(~frame["partial"]))
     for name in PERCENTILES:
         frame[f"{name}_text"] = frame[name].map(fmt.seconds)
-    wanted = ["t", "when", "requests", "lone", *PERCENTILES, *(f"{name}_text" for name in PERCENTILES)]
+    wanted = ["t", "when", "requests", "lone", "partial", *PERCENTILES, *(f"{name}_text" for name in PERCENTILES)]
     spec = _latency_spec(filters.granularity, height, theme())
     parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
@@ -38,11 +38,11 @@ def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240
 def first_token(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 190) -> None:
     """p50 and p95 of the time to the first token."""
     frame = timeline.complete(rows, timeline.buckets(filters))
-    frame["lone"] = timeline.lone(frame["p50_ttft"])
+    frame["lone"] = timeline.lone(frame["p50_ttft"].where(~frame["partial"]))
     for name in FIRST_TOKEN:
         frame[f"{name}_text"] = frame[f"{name}_ttft"].map(fmt.seconds)
     frame = frame.rename(columns={f"{name}_ttft": name for name in FIRST_TOKEN})
-    wanted = ["t", "when", "requests", "lone", *FIRST_TOKEN, *(f"{name}_text" for name in FIRST_TOKEN)]
+    wanted = ["t", "when", "requests", "lone", "partial", *FIRST_TOKEN, *(f"{name}_text" for name in FIRST_TOKEN)]
     spec = _first_token_spec(filters.granularity, height, theme())
     parts.show(spec, key, "Time to first token, p50 and p95 over time", wide=frame[wanted])
 
@@ -53,17 +53,17 @@ def success(rows: pd.DataFrame, filters: Filters, granularity: str, *, key: str,
     frame = timeline.complete(rows, timeline.buckets(filters, granularity))
     frame["objective"] = OBJECTIVE
     frame["breach"] = (frame["success_rate"] < OBJECTIVE) & (frame["requests"] >= FEW)
-    frame["lone"] = timeline.lone(frame["success_rate"])
+    frame["lone"] = timeline.lone(frame["success_rate"].where(~frame["partial"]))
     frame["text"] = frame["success_rate"].map(fmt.percent)
     frame["between"] = frame["success_rate_low"].map(fmt.percent) + " to " + frame["success_rate_high"].map(fmt.percent)
     wanted = ["t", "when", "requests", "failed_requests", "success_rate", "objective", "breach", "lone", "text"]
-    wanted += ["success_rate_low", "success_rate_high", "between"]
+    wanted += ["partial", "success_rate_low", "success_rate_high", "between"]
     parts.show(_success_spec(granularity, height, theme()), key, "Success rate over time", rows=frame[wanted])
 
 
 def _ends(frame: pd.DataFrame) -> pd.DataFrame:
     """Where the names of the lines stand: at their right ends, moved apart where they would cover each other."""
-    last = frame.dropna(subset=list(PERCENTILES)).tail(1)
+    last = frame[~frame["partial"]].dropna(subset=list(PERCENTILES)).tail(1)
     long = last.melt("t", list(PERCENTILES), "percentile", "seconds").sort_values("seconds")
     apart, lowest = 0.055 * frame["p99"].max(), float("-inf")
     placed = []
@@ -81,14 +81,14 @@ def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     x = parts.time_axis(granularity)
     y = parts.value_axis("seconds:Q", parts.SECONDS)
     pointer = parts.hover()
-    shown = alt.when(pointer).then(alt.value(1)).when("datum.lone").then(alt.value(1)).otherwise(alt.value(0))
+    shown = parts.points(pointer)
     tips = [alt.Tooltip("when:N", title="Time")]
     tips += [alt.Tooltip(f"{name}_text:N", title=name) for name in reversed(PERCENTILES)]
     tips += [alt.Tooltip("requests:Q", title="Requests", format=",")]
     layers = [
         _band("p95", "p99", p99, 0.10, granularity),
         _band("p50", "p95", p50, 0.14, granularity),
-        _long().mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
+        parts.whole(_long()).mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
         parts.rows("ends")
         .mark_text(align="left", dx=6, fontSize=11, fontWeight=600)
         .encode(x=x, y=y, color=colour, text="percentile:N"),
@@ -104,13 +104,15 @@ def _first_token_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     scale = alt.Scale(domain=list(FIRST_TOKEN), range=list(look.series[:2]))
     colour = alt.Color("percentile:N", legend=alt.Legend(), scale=scale)
     pointer = parts.hover()
-    shown = alt.when(pointer).then(alt.value(1)).when("datum.lone").then(alt.value(1)).otherwise(alt.value(0))
+    shown = parts.points(pointer)
     tips = [alt.Tooltip("when:N", title="Time")]
     tips += [alt.Tooltip(f"{name}_text:N", title=name) for name in reversed(FIRST_TOKEN)]
     tips += [alt.Tooltip("requests:Q", title="Requests", format=",")]
     layers = [
         _band("p50", "p95", look.series[0], 0.14, granularity),
-        _long(FIRST_TOKEN).mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
+        parts.whole(_long(FIRST_TOKEN))
+        .mark_line(interpolate="monotone", strokeWidth=1.8)
+        .encode(x=x, y=y, color=colour),
         _long(FIRST_TOKEN).mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
     ]
     rule = parts.crosshair("wide", granularity, tips, pointer, look)
@@ -122,7 +124,7 @@ def _long(names: tuple[str, ...] = PERCENTILES) -> alt.Chart:
 
 
 def _band(low: str, high: str, colour: str, opacity: float, granularity: str) -> alt.Chart:
-    area = parts.rows("wide").mark_area(opacity=opacity, color=colour, interpolate="monotone")
+    area = parts.whole(parts.rows("wide")).mark_area(opacity=opacity, color=colour, interpolate="monotone")
     y = parts.value_axis(f"{low}:Q", parts.SECONDS)
     band: alt.Chart = area.encode(x=parts.time_axis(granularity), y=y, y2=f"{high}:Q")
     return band
@@ -135,11 +137,12 @@ def _success_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     y = parts.value_axis("success_rate:Q", "format(datum.value, '.1%')", scale)
     goal = parts.value_axis("objective:Q", "format(datum.value, '.1%')", scale)
     pointer = parts.hover()
-    line = parts.rows("rows").mark_line(interpolate="monotone", strokeWidth=1.8, color=look.good).encode(x=x, y=y)
+    whole = parts.whole(parts.rows("rows"))
+    line = whole.mark_line(interpolate="monotone", strokeWidth=1.8, color=look.good).encode(x=x, y=y)
     dashes = parts.rows("rows").mark_line(strokeDash=[4, 4], strokeWidth=1, color=look.bad, opacity=0.8)
-    point = alt.when(pointer).then(alt.value(1)).when("datum.breach || datum.lone").then(alt.value(1))
     tone = alt.when("datum.breach").then(alt.value(look.bad)).otherwise(alt.value(look.good))
-    points = parts.rows("rows").mark_circle(size=34).encode(x=x, y=y, color=tone, opacity=point.otherwise(alt.value(0)))
+    shown = parts.points(pointer, "datum.breach")
+    points = parts.rows("rows").mark_circle(size=34).encode(x=x, y=y, color=tone, opacity=shown)
     tips = [
         alt.Tooltip("when:N", title="Time"),
         alt.Tooltip("text:N", title="Success"),
@@ -150,7 +153,7 @@ def _success_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     ]
     rule = parts.crosshair("rows", granularity, tips, pointer, look)
     low = parts.value_axis("success_rate_low:Q", "format(datum.value, '.1%')", scale)
-    band = parts.rows("rows").mark_area(interpolate="monotone", color=look.good, opacity=0.14)
+    band = whole.mark_area(interpolate="monotone", color=look.good, opacity=0.14)
     band = band.encode(x=x, y=low, y2="success_rate_high:Q")
     return parts.framed([*_named([band, dashes.encode(x=x, y=goal), line, points]), rule], height, look)
 

@@ -14,6 +14,9 @@ from metrics.dashboard.charts.theme import Theme
 
 Spec = dict[str, Any]
 
+PALE = 0.45
+"""How strong a bucket is drawn that is not over."""
+
 SECONDS = (
     "datum.value == 0 ? '0' : datum.value < 1 ? format(datum.value * 1000, ',.0f') + ' ms' "
     ": datum.value < 1200 ? format(datum.value, '~g') + ' s' : format(datum.value / 60, '.0f') + ' min'"
@@ -60,6 +63,19 @@ def value_axis(field: str, labels: str, scale: alt.Scale | None = None) -> alt.Y
         labelExpr=labels,
     )
     return alt.Y(field, title=None, axis=axis, scale=scale or alt.Undefined)
+
+
+def whole(chart: alt.Chart) -> alt.Chart:
+    """Only the buckets that are over: a line to one that is not would read as a fall or a rise."""
+    kept: alt.Chart = chart.transform_filter("!datum.partial")
+    return kept
+
+
+def points(pointer: alt.Parameter, told: str = "false") -> Any:
+    """How strong the point of a bucket is: in full under the pointer, between two gaps, or where `told` (a Vega
+    expression) holds; pale where the bucket is not over; else it is not seen, for the line is."""
+    strong = alt.when(pointer).then(alt.value(1)).when("datum.partial").then(alt.value(PALE))
+    return strong.when(f"datum.lone || {told}").then(alt.value(1)).otherwise(alt.value(0))
 
 
 def hover(nearest: bool = True) -> alt.Parameter:

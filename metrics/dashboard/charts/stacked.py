@@ -75,14 +75,14 @@ def _spec(
     legend = alt.Legend(columns=alt.ExprRef(f"max(1, floor(width / {widest}))"))
     scale = alt.Scale(domain=list(names), range=list(palette))
     bars = parts.rows("pieces").mark_bar(orient="vertical", stroke=look.background, strokeWidth=0.6)
-    seen = alt.when(~pick).then(alt.value(0.12)).when("datum.partial").then(alt.value(0.45)).otherwise(alt.value(1))
+    seen = alt.when(~pick).then(alt.value(0.12)).when("datum.partial").then(alt.value(parts.PALE))
     bars = bars.encode(
         x=parts.time_axis(granularity),
         x2="t1:T",
         y=parts.value_axis("y0:Q", labels),
         y2="y1:Q",
         color=alt.Color("series:N", scale=scale, legend=legend),
-        opacity=seen,
+        opacity=seen.otherwise(alt.value(1)),
     )
     marks = parts.rows("marks").mark_point(shape="triangle-down", filled=True, size=90, color=look.bad, yOffset=-9)
     marks = marks.encode(
