@@ -71,6 +71,18 @@ def heading(title: str) -> Iterator[None]:
 
 
 @contextmanager
+def loading(title: str) -> Iterator[None]:
+    """Say that a page is on its way, and for how long already, while a session draws it for the first time: later the
+    numbers before stay in their places until the next ones come."""
+    if st.session_state.get("_loaded") == title:
+        yield
+        return
+    with st.spinner(f"Asking the API for {title} ...", show_time=True):
+        yield
+    st.session_state["_loaded"] = title
+
+
+@contextmanager
 def _contained() -> Iterator[None]:
     try:
         yield
