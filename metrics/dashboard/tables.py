@@ -154,25 +154,19 @@ def show_differences(table: pd.DataFrame) -> None:
 def show_switches(rows: pd.DataFrame) -> None:
     """What another model would have saved, with its speed and success beside it."""
     free = rows["switched_cost"] == 0
-    surely = rows["alternative_success_rate_low"].map("{:.0%}".format)
-    table = pd.DataFrame(
-        {
-            "feature": rows["feature"].replace("", "(none)"),
-            "model_name": rows["model_name"],
-            "alternative": rows["alternative"],
-            "saving": rows["saving"],
-            "saved": rows["saving_share"].map("{:.0%}".format).mask(free, "free"),
-            "cost": _then(rows["total_cost"].map(fmt.dollars), rows["switched_cost"].map(fmt.dollars)),
-            "p95": _then(rows["p95_latency"].map(fmt.seconds), rows["alternative_p95_latency"].map(fmt.seconds)),
-            "success": _then(rows["success_rate"].map(_share_text), rows["alternative_success_rate"].map(_share_text)),
-            "surely": surely,
-            "calls": _then(rows["requests"].map(fmt.count), rows["alternative_requests"].map(fmt.count)),
-        }
+    table = rows.assign(
+        feature=rows["feature"].replace("", "(none)"),
+        saved=rows["saving_share"].map("{:.0%}".format).mask(free, "free"),
+        cost=_then(rows["total_cost"].map(fmt.dollars), rows["switched_cost"].map(fmt.dollars)),
+        p95=_then(rows["p95_latency"].map(fmt.seconds), rows["alternative_p95_latency"].map(fmt.seconds)),
+        success=_then(rows["success_rate"].map(_share_text), rows["alternative_success_rate"].map(_share_text)),
+        surely=rows["alternative_success_rate_low"].map("{:.0%}".format),
+        calls=_then(rows["requests"].map(fmt.count), rows["alternative_requests"].map(fmt.count)),
     )
     show(
         table,
         "What a switch of model would save",
-        list(table.columns),
+        ["feature", "model_name", "alternative", "saving", "saved", "cost", "p95", "success", "surely", "calls"],
         {
             "feature": cc.TextColumn("Feature", width=96),
             "model_name": cc.TextColumn("Now", width=178),
@@ -284,23 +278,23 @@ def show_sources(rows: pd.DataFrame) -> None:
 def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
     """Who costs most."""
     table = rows.assign(
-        name=rows["value"].replace("", "(none)"),
+        value=rows["value"].replace("", "(none)"),
         each=rows["total_cost"] / rows["requests"].where(rows["requests"] > 0),
     )
     show(
         table,
         f"Heaviest by {dimension}",
-        ["rank", "name", "total_cost", "share", "cumulative_share", "requests", "each"],
+        ["rank", "value", "total_cost", "share", "cumulative_share", "requests", "each"],
         {
             "rank": cc.NumberColumn("#", width=36),
-            "name": cc.TextColumn(dimension.capitalize(), width=170),
+            "value": cc.TextColumn(dimension.capitalize(), width=170),
             "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=80),
             "share": _share("Share", table["share"], 110),
             "cumulative_share": cc.NumberColumn("Together", format="percent", width=76, help="With all above it"),
             "requests": cc.NumberColumn("Requests", format="localized", width=76),
             "each": cc.NumberColumn("per request", format=_dollars(table["each"], 6), width=90),
         },
-        clicked=clicks.cell(f"heaviest_{dimension}", rows["value"], "name", dimension),
+        clicked=clicks.cell(f"heaviest_{dimension}", rows["value"], "value", dimension),
     )
 
 
