@@ -21,6 +21,10 @@ NAME = "pick"
 """The selection of a chart that a click makes."""
 
 
+MOST = 8
+"""So many filters have a button below the title; the widgets beside the page have all."""
+
+
 @dataclass(frozen=True)
 class Click:
     """What a click in a chart means: `names` are the values behind the names that are drawn, `act` is told one."""
@@ -55,7 +59,7 @@ def chosen(held: Sequence[tuple[str, tuple[str, ...]]]) -> None:
     if not pairs:
         return
     with st.container(horizontal=True, gap="xsmall", key="chosen"):
-        for dimension, value in pairs:
+        for dimension, value in pairs[:MOST]:
             st.button(
                 f"{dimension}: {fmt.plain(value) or '(none)'}",
                 icon=":material/close:",
@@ -64,6 +68,8 @@ def chosen(held: Sequence[tuple[str, tuple[str, ...]]]) -> None:
                 on_click=drop,
                 args=(dimension, value),
             )
+        if len(pairs) > MOST:
+            st.caption(f"and {len(pairs) - MOST} more", width="content")
 
 
 def parameter(field: str, *, legend: bool = False) -> alt.Parameter:
