@@ -168,9 +168,9 @@ def show_switches(rows: pd.DataFrame) -> None:
         "What a switch of model would save",
         ["feature", "model_name", "alternative", "saving", "saved", "cost", "p95", "success", "surely", "calls"],
         {
-            "feature": cc.TextColumn("Feature", width=96),
-            "model_name": cc.TextColumn("Now", width=178),
-            "alternative": cc.TextColumn("Switch to", width=178),
+            "feature": cc.TextColumn("Feature", width=90),
+            "model_name": cc.TextColumn("Now", width=174),
+            "alternative": cc.TextColumn("Switch to", width=174),
             "saving": cc.NumberColumn("Saving", format=_dollars(table["saving"]), width=72),
             "saved": cc.TextColumn("Saved", width=58, help="free: a token of it costs nothing", alignment="right"),
             "cost": cc.TextColumn("Cost", width=124, help="Now, and with the other model"),

@@ -28,19 +28,31 @@ def draw(bins: pd.DataFrame, percentiles: Mapping[str, float], *, key: str) -> N
         share=(drawn["requests"] / bins["requests"].sum()).map(fmt.percent),
         until=(drawn["requests"].cumsum() / bins["requests"].sum()).map(fmt.percent),
     )
-    wanted = ["start", "to_seconds", "requests", "between", "share", "until"]
+    drawn["zero"] = 0
+    wanted = ["start", "to_seconds", "zero", "requests", "between", "share", "until"]
     known = {name: max(value, SHORTEST) for name, value in percentiles.items() if fmt.known(value)}
     marks = pd.DataFrame(
         {"seconds": known.values(), "text": [f"{name} {fmt.seconds(percentiles[name])}" for name in known]}
-    ).assign(before=[name == "p50" for name in known])
+    ).assign(before=[name == "p50" for name in known], roof=ROOM * drawn["requests"].max())
     parts.show(_spec(theme()), key, "Successful calls by their latency", bins=drawn[wanted], marks=marks)
+
+
+TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 3600)
+
+ROOM = 1.15
+"""The names of the percentiles stand so many times as high as the highest bar."""
 
 
 @lru_cache(maxsize=4)
 def _spec(look: Theme) -> parts.Spec:
     scale = alt.Scale(type="log", nice=False, padding=6)
     axis = alt.Axis(
-        tickCount=8, grid=False, labelOverlap="greedy", labelExpr=parts.SECONDS, domainOpacity=0.4, tickOpacity=0.4
+        values=list(TICKS),
+        grid=False,
+        labelOverlap="greedy",
+        labelExpr=parts.SECONDS,
+        domainOpacity=0.4,
+        tickOpacity=0.4,
     )
     tips = [
         alt.Tooltip("between:N", title="Latency"),
@@ -48,11 +60,13 @@ def _spec(look: Theme) -> parts.Spec:
         alt.Tooltip("share:N", title="Share"),
         alt.Tooltip("until:N", title="With all faster"),
     ]
-    bars = parts.rows("bins").mark_bar(color=look.series[0], opacity=0.75, stroke=look.background, strokeWidth=0.6)
+    bars = parts.rows("bins").mark_bar(orient="vertical", color=look.series[0], stroke=look.background, strokeWidth=0.6)
     bars = bars.encode(
         x=alt.X("start:Q", title=None, scale=scale, axis=axis),
         x2="to_seconds:Q",
-        y=parts.value_axis("requests:Q", parts.COUNT, alt.Scale(zero=True)),
+        y=parts.value_axis("requests:Q", parts.COUNT),
+        y2="zero:Q",
+        opacity=alt.value(0.8),
         tooltip=tips,
     )
     place = alt.X("seconds:Q", title=None, scale=scale, axis=axis)
@@ -60,6 +74,6 @@ def _spec(look: Theme) -> parts.Spec:
     # The median's name stands before its line, the others' behind theirs: so they do not meet.
     side, away = alt.ExprRef("datum.before ? 'right' : 'left'"), alt.ExprRef("datum.before ? -5 : 5")
     names = parts.rows("marks").mark_text(align=side, dx=away, dy=6, fontSize=11, fontWeight=600, color=look.text)
-    names = names.encode(x=place, y=alt.value(0), text="text:N")
+    names = names.encode(x=place, y=alt.Y("roof:Q", title=None), text="text:N")
     layers = [parts.named(bars, "bars"), parts.named(rule, "marks"), parts.named(names, "names")]
     return parts.framed(layers, 190, look, right=60)
