@@ -406,7 +406,7 @@ def show(
     alternative: str,
     order: Sequence[str],
     config: dict[str, Any],
-    clicked: tuple[str, str] | None = None,
+    clicked: dict[str, Any] | None = None,
 ) -> None:
     """A table. `clicked` is what a click on a cell does (clicks.cell)."""
     st.dataframe(
