@@ -21,6 +21,8 @@ __all__ = ["chromium", "dashboard", "pytestmark"]
 
 WINDOW = {"width": 1440, "height": 900}
 
+expect.set_options(timeout=30_000)  # the address changes when a run ends, which a busy machine makes wait
+
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:

@@ -156,6 +156,9 @@ def marked(events: pd.DataFrame, view: View) -> pd.DataFrame:
         return events
     medians = outliers.drop_duplicates("model_name").set_index("model_name")["median_cost"]
     times = events["cost"] / events["model_name"].map(medians)
+    if not (odd := int((dear & (times > FAR)).sum())):
+        return events
+    states.remark([f":orange[{fmt.plural(odd, 'call')} below far above the median cost of the model: see Odd cost]"])
     return events.assign(cost_mark=times.map("{:,.0f}× median".format).where(dear & (times > FAR)))
 
 
