@@ -149,7 +149,7 @@ def _draw_again(body: Body, health: pd.Series, top: _Top, failure: client.ApiAwa
         body(View(view, health, _values(), top.downloads))
     when = min(answered, default=view.now).astimezone(view.zone)
     top.caption.caption(view.caption())
-    top.store.caption(f":material/cloud_off: API away since {when:%H:%M:%S} · {stored(health)}")
+    top.store.caption(f":material/cloud_off: API away, last answer {when:%H:%M:%S} · {stored(health)}")
     top.status.badge(f"As of {when:%H:%M:%S}", icon=":material/cloud_off:", color="orange")
     with bar:
         states.old_numbers(failure, when)
