@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from metrics.dashboard import (
+    clicks,
     client,
     controls,
     failing,
@@ -39,6 +40,7 @@ def body(view: frame.View) -> None:
         outliers=client.pipe("llm_cost_outliers", filters.period(), order="cost"),
         reliability=client.pipe("llm_reliability", filters.series()),
         **spending.month_calls(filters),
+        **view.earlier("llm_usage_timeseries"),
     )
     if figures.overview(rows, view):
         return
@@ -57,6 +59,8 @@ def body(view: frame.View) -> None:
             column="dimension",
             measure=measure,
             ranked=view.ranked("model"),
+            act=clicks.filter_by("model"),
+            earlier=rows["earlier"] if filters.overlays() else None,
             alternative="Usage over time by model",
         )
     with right, states.panel("Errors"):

@@ -7,7 +7,8 @@ from metrics.dashboard.charts import heatmap, lines
 
 
 def body(view: frame.View) -> None:
-    """Figures, percentiles beside the success rate, the first token, p95 by model over time, models."""
+    """Figures, percentiles beside the success rate, how many calls take how long, slow models beside the first token,
+    p95 by model over time, models."""
     filters = view.filters
     coarse = filters.coarse()
     rows = client.fetch(
@@ -17,14 +18,19 @@ def body(view: frame.View) -> None:
         reliability=client.pipe("llm_reliability", filters.series(coarse)),
         model_latency=client.pipe("llm_latency_percentiles", filters.series(coarse), dimension="model"),
         speed=client.pipe("llm_performance", filters.period()),
+        histogram=client.pipe("llm_latency_histogram", filters.period()),
+        **view.earlier("llm_latency_percentiles"),
     )
     if figures.performance(rows, view):
         return
     left, right = st.columns([2, 1], gap="small")
-    with left, states.panel("Latency percentiles", "successful calls"):
-        lines.latency(rows["latency"], filters, key="bands")
+    ghost = f", dashed: p95 {filters.ago()}" if filters.overlays() else ""
+    with left, states.panel("Latency percentiles", f"successful calls{ghost}"):
+        lines.latency(rows["latency"], filters, key="bands", earlier=rows["earlier"] if ghost else None)
     with right, states.panel("Success rate", f"by {coarse}, goal {lines.OBJECTIVE:.0%}"):
         lines.success(rows["reliability"], filters, coarse, key="success")
+    with states.panel("How long calls take", "successful calls"):
+        speeding.histogram(rows)
     left, right = st.columns([1, 1], gap="small")
     with left, states.panel("Slowest models", f"p50 to p95 to p99, {speeding.FEWEST} calls or more"):
         speeding.slowest(rows["speed"])

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from metrics.dashboard import client, controls, figures, frame, spending, states, tables
+from metrics.dashboard import clicks, client, controls, figures, frame, spending, states, tables
 from metrics.dashboard.charts import heatmap, shares, stacked
 
 
@@ -27,6 +27,7 @@ def body(view: frame.View) -> None:
         outliers=client.pipe("llm_cost_outliers", filters.period(), limit="50"),
         prices=client.prices(),
         **spending.month_calls(filters),
+        **view.earlier("llm_usage_timeseries"),
     )
     if figures.usage(rows, view):
         return
@@ -46,10 +47,12 @@ def body(view: frame.View) -> None:
             column="dimension",
             measure=measure,
             ranked=view.ranked(dimension),
+            act=clicks.filter_by(dimension),
+            earlier=rows["earlier"] if filters.overlays() else None,
             alternative=f"Usage over time by {dimension}",
         )
     with right, states.panel(f"Largest by {dimension}"):
-        shares.draw(rows["split"], column="dimension", measure=measure, key="shares")
+        shares.draw(rows["split"], column="dimension", measure=measure, key="shares", dimension=dimension)
     left, right = st.columns([1, 1], gap="small")
     with left, states.panel("What changed the spend", f"by {dimension}"):
         spending.drivers(rows, filters, dimension)

@@ -163,7 +163,9 @@ def overflow(page: Page) -> int:
 
 def tooltip(page: Page, chart: Locator) -> str:
     """The text of the tooltip over the middle of a chart's bars."""
-    marks = chart.locator('path[aria-roledescription="bar"]').first.bounding_box()
+    chart.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)  # the page scrolls smoothly
+    marks = chart.locator(".bars_marks path").first.bounding_box()
     assert marks is not None
     x, y = marks["x"] + marks["width"] / 2, marks["y"] + marks["height"] / 2
     page.mouse.move(x - 1, y)

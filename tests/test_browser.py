@@ -30,7 +30,7 @@ pytestmark = [
 PAGES = {
     "Overview": ("/", 2, "Spend", lambda totals: fmt.dollars(totals["total_cost"])),
     "Usage": ("/usage", 6, "Tokens", lambda totals: fmt.count(totals["total_tokens"])),
-    "Performance": ("/performance", 4, "p95 latency", lambda totals: fmt.seconds(totals["p95_latency"])),
+    "Performance": ("/performance", 5, "p95 latency", lambda totals: fmt.seconds(totals["p95_latency"])),
     "Errors": ("/errors", 3, "Failed requests", lambda totals: fmt.count(totals["failed_requests"])),
     "Models": ("/models", 6, None, lambda totals: f"of {totals['models']} models"),
     "Events": ("/events", 1, None, lambda totals: f"1 to 200 of {totals['requests']:,}"),

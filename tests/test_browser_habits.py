@@ -15,11 +15,13 @@ from tests.conftest import Perch
 from tests.test_browser import assert_quiet, chromium, dashboard, pytestmark
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 __all__ = ["chromium", "dashboard", "pytestmark"]
 
 WINDOW = {"width": 1440, "height": 900}
+
+expect.set_options(timeout=30_000)  # the address changes when a run ends, which a busy machine makes wait
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 def test_back_undoes_a_drill_down_at_once(dashboard: web.Dashboard, page: Page) -> None:
     address = f"{dashboard.url}/?range=all&timezone=UTC"
     web.visit(page, address, "Overview", 2)
-    before = web.metrics(page)
+    before, steps = web.metrics(page), page.evaluate("history.length")
     table = page.locator('[data-testid="stDataFrame"]').first
     table.scroll_into_view_if_needed()
     table.locator("canvas").first.wait_for()
@@ -42,11 +44,84 @@ def test_back_undoes_a_drill_down_at_once(dashboard: web.Dashboard, page: Page) 
     page.get_by_role("heading", name="Performance", exact=True).wait_for()
     web.settle(page, 3)
     assert re.search(r"/performance\?range=all&model=[^&]+&timezone=UTC$", page.url)
+    assert page.evaluate("history.length") == steps + 1
     page.go_back()
     page.get_by_role("heading", name="Overview", exact=True).wait_for()
     expect(page).to_have_url(address)
     web.settle(page, 2)
     assert web.metrics(page) == before
+
+
+def test_a_click_on_a_bar_filters_and_back_or_a_second_click_undoes_it(dashboard: web.Dashboard, page: Page) -> None:
+    address = f"{dashboard.url}/?range=all&measure=requests"
+    web.visit(page, address, "Overview", 2)
+    before = web.metrics(page)
+    name = _click_bar(page)
+    expect(page).to_have_url(re.compile(r"[?&]model="))
+    expect(page.get_by_role("button", name=f"model: {name}")).to_be_visible()
+    web.settle(page, 1)
+    filtered = page.url
+    page.go_back()
+    expect(page).to_have_url(address)
+    expect(page.locator(".st-key-chosen")).to_have_count(0)
+    web.settle(page, 2)
+    assert web.metrics(page) == before
+    page.go_forward()
+    expect(page).to_have_url(filtered)
+    web.settle(page, 1)
+    _click_bar(page)
+    expect(page).to_have_url(address)
+
+
+def test_a_click_in_a_legend_filters_until_the_filter_is_taken_away(dashboard: web.Dashboard, page: Page) -> None:
+    address = f"{dashboard.url}/?range=all"
+    web.visit(page, address, "Overview", 2)
+    entry = page.locator('[data-testid="stVegaLiteChart"]').first.locator(".role-legend-label text").first
+    name = entry.text_content() or ""
+    entry.click()
+    expect(page).to_have_url(re.compile(r"[?&]model="))
+    page.get_by_role("button", name=f"model: {name}").click()
+    expect(page).to_have_url(address)
+    expect(page.locator(".st-key-chosen")).to_have_count(0)
+
+
+def test_back_closes_a_saved_view_and_saving_leaves_no_trace_in_the_history(
+    dashboard: web.Dashboard, page: Page
+) -> None:
+    address = f"{dashboard.url}/events?range=all"
+    web.visit(page, address, "Events", 1)
+    steps = page.evaluate("history.length")
+    page.get_by_role("button", name="Views").click()
+    page.get_by_label("Name of this view").fill("All calls")
+    page.get_by_role("button", name="Save").click()
+    view = page.locator('[data-testid="stPopoverBody"]').get_by_role("link", name="All calls")
+    view.wait_for()
+    assert page.evaluate("history.length") == steps
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Data").click()
+    page.get_by_role("heading", name="Data", exact=True).wait_for()
+    page.get_by_role("button", name="Views").click()
+    view.click()
+    page.get_by_role("heading", name="Events", exact=True).wait_for()
+    expect(page).to_have_url(address)
+    page.go_back()
+    page.get_by_role("heading", name="Data", exact=True).wait_for()
+    expect(page).to_have_url(f"{dashboard.url}/data?range=all")
+
+
+def _click_bar(page: Page) -> str:
+    """Click the highest bar of a model in the first chart; the model's name in the legend."""
+    chart = page.locator('[data-testid="stVegaLiteChart"]').first
+    chart.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)  # the page scrolls smoothly
+    bars = [bar for bar in chart.locator(".bars_marks path").all() if "series: Other;" not in _label(bar)]
+    highest = max(bars, key=lambda bar: (bar.bounding_box() or {"height": 0})["height"])
+    highest.click()
+    return _label(highest).split("series: ")[1].split(";")[0]
+
+
+def _label(bar: Locator) -> str:
+    return bar.get_attribute("aria-label") or ""
 
 
 def test_dragging_over_a_chart_sets_the_range(dashboard: web.Dashboard, page: Page) -> None:

@@ -184,6 +184,27 @@ def test_a_switch_of_model_is_told_with_speed_and_success(busy: Perch, open_page
     assert told[["model_name", "alternative"]].to_numpy().tolist() == [["dear", "cheap"]]
     assert told["saving"].iloc[0] == switches[0]["saving"]
     assert told["alternative_p95_latency"].iloc[0] == switches[0]["alternative_p95_latency"]
+    assert (
+        told["cost"].iloc[0]
+        == f"{fmt.dollars(switches[0]['total_cost'])} → {fmt.dollars(switches[0]['switched_cost'])}"
+    )
+
+
+def test_a_model_that_costs_nothing_is_called_free(perch: Perch, open_page: Open) -> None:
+    for name, cost in (("dear", 0.2), ("ours", 0), ("unknown", None)):
+        perch.post_events("llm_events", [event(feature="chat", model_name=name, cost=cost)] * 30)
+    told = table(open_page(perch.url, perch.admin_token, "models"), "alternative")
+    assert told[["alternative", "saved"]].to_numpy().tolist() == [["ours", "free"]]
+
+
+def test_what_the_providers_cache_saved_is_by_the_prices_known(perch: Perch, open_page: Open) -> None:
+    known = event(model_name="gpt-4o", provider="openai", prompt_tokens=2_000_000, cached_tokens=1_000_000)
+    perch.post_events("llm_events", [known, event(model_name="nobody-knows", cached_tokens=100)])
+    (price,) = [one["tiers"][0] for one in perch.get("/v0/prices").json()["models"] if one["model"] == "gpt-4o"]
+    saved = table(app := open_page(perch.url, perch.admin_token, "usage"), "provider_saved")
+    assert saved.set_index("model_name")["provider_saved"]["gpt-4o"] == pytest.approx(price["input"] - price["cached"])
+    assert f"cache saved {fmt.dollars(price['input'] - price['cached'])}" in words(app)
+    assert "100 cached tokens without such a price left out" in words(app)
 
 
 def test_models_are_compared_against_the_first(busy: Perch, open_page: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from metrics.settings import Settings
 from tests.conftest import ROOT, Open, Perch, free_port, running
 from tests.viewing import event, figures, words
 
-CHARTS = {"overview": 2, "usage": 6, "performance": 4, "errors": 3, "models": 6, "events": 1, "data": 0}
+CHARTS = {"overview": 2, "usage": 6, "performance": 5, "errors": 3, "models": 6, "events": 1, "data": 0}
 CARDS = {"overview": 8, "usage": 8, "performance": 6, "errors": 6, "models": 0, "events": 0, "data": 6}
 PAGES = list(CHARTS)
 
@@ -212,3 +213,16 @@ def test_a_call_far_above_the_median_is_shown(perch: Perch, open_page: Open) -> 
     assert "No call cost over $1" not in words(app)
     (shown,) = [table.value for table in app.dataframe if "times_median" in table.value]
     assert shown["times_median"].tolist() == [2050]
+    for tail in ("off", "on"):
+        calls = open_page(perch.url, perch.admin_token, "events", tail=tail).dataframe[0].value
+        assert sorted(calls["cost_mark"].dropna()) == ["2,050× median"]
+
+
+def test_a_page_tells_what_is_stored_and_what_was_refused_of_late(perch: Perch, open_page: Open) -> None:
+    perch.post_events("llm_events", [event(), event()])
+    assert re.search(
+        r"^2 events stored · newest (\d+ s ago|now)$", words(open_page(perch.url, perch.admin_token)), re.M
+    )
+    perch.post_events("llm_events", '{"model_name": "gpt-4"}')
+    assert "2 events stored" in (said := words(open_page(perch.url, perch.admin_token, "data")))
+    assert "1 row refused within 24 h" in said

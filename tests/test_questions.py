@@ -236,6 +236,29 @@ def test_what_the_apps_own_cache_saved(store: Perch) -> None:
     assert row["saved_cost"] == sources["saved_cost"] > 0
 
 
+# speed
+
+
+def test_a_histogram_has_each_successful_call_in_its_bin(store: Perch) -> None:
+    times = [0, 0.0000005, 0.5, 1.0, 1.1, 1.2, 2.0, 90]
+    others = [failure("bins", NOW, "no", latency=1), call("bins", NOW), call("bins", NOW, latency=4000, ttft=0.3)]
+    post(store, [call("bins", NOW, latency=seconds, user="ann") for seconds in times] + others)
+    rows = store.pipe("llm_latency_histogram", environment="bins")
+    counted = [sum(row["from_seconds"] <= seconds < row["to_seconds"] for seconds in times) for row in rows]
+    assert [row["requests"] for row in rows] == counted
+    assert sum(counted) == len(times)
+    assert [row["requests"] for row in rows if row["from_seconds"] == 1] == [2]
+    assert rows[0]["from_seconds"] == 0
+    assert [row["to_seconds"] / row["from_seconds"] for row in rows[1:]] == pytest.approx([2**0.2] * (len(rows) - 1))
+    assert [row["share"] for row in rows] == [count / len(times) for count in counted]
+    assert rows[-1]["cumulative_share"] == 1
+    for more in ({"user": "ann"}, PERIOD, {**PERIOD, "start_date": "2025-03-10 09:30:00"}):
+        assert store.pipe("llm_latency_histogram", environment="bins", **more) == rows
+    (first,) = store.pipe("llm_latency_histogram", environment="bins", measure="ttft")
+    assert first["from_seconds"] <= 0.3 < first["to_seconds"]
+    assert store.get("/v0/pipes/llm_latency_histogram.json", measure="age").status_code == 400
+
+
 # errors
 
 

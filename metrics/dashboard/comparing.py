@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import client, states, tables
+from metrics.dashboard import clicks, client, states, tables
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import bubbles, compared, stacked
 from metrics.dashboard.frame import View
@@ -135,6 +135,7 @@ def adoption(rows: client.Rows, view: View) -> None:
         column="dimension",
         measure="share",
         ranked=view.ranked("model"),
+        act=clicks.filter_by("model"),
         alternative="Share of each model of all requests over time",
     )
     if view.filters.label == "all":

@@ -20,6 +20,9 @@ PAGE = 200
 TAIL, FOLLOWED, EVERY = 50, timedelta(hours=1), 2
 """The tail shows at most so many calls of so long a time before now, and asks again after so many seconds."""
 
+DEAR, FAR = 1, 20
+"""A call is marked that costs more US dollars than this, and more times its model's median, as in llm_cost_outliers."""
+
 WHICH = {"off": "All calls", "on": "Failed only"}
 OUTCOMES = ("Succeeded", "Failed")
 
@@ -68,7 +71,14 @@ def over_time(rows: client.Rows, view: View) -> None:
         ranked=list(OUTCOMES),
         alternative="Calls over time, those that failed apart",
         height=90,
+        act=_only,
     )
+
+
+def _only(outcome: str) -> None:
+    """Only the failed calls, or again all of them: those that succeeded have no switch of their own."""
+    if outcome == "Failed":
+        urlstate.change({"failed": "off" if urlstate.current()["failed"] == "on" else "on", "page": "1"})
 
 
 def listed(rows: client.Rows, view: View) -> None:
@@ -78,6 +88,7 @@ def listed(rows: client.Rows, view: View) -> None:
         st.caption("No call of this view is like that.")
         return
     view.offer(events, "llm_events")
+    events = marked(events, view)
     _pages(len(events), first, _whole(rows))
     if events.empty:
         st.caption("No further call.")
@@ -107,7 +118,7 @@ def follow(view: View) -> None:
         if events.empty:
             st.caption("No call came within the last hour. The next one appears here by itself.")
         else:
-            tables.show_events(events, view.filters.timezone)
+            tables.show_events(marked(events, view), view.filters.timezone)
 
     tail()
 
@@ -127,6 +138,28 @@ def call(event: pd.Series, view: View) -> None:
     missing = [str(name) for name in event.index if not _known(event[name])]
     if missing:
         st.caption(f"Not known of it: {', '.join(missing)}")
+
+
+def marked(events: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Calls with `cost_mark`: how many times its model's median in this view a call costs that is far above it.
+
+    The medians are asked for only where a call is dear: they take reading every call of the view.
+    """
+    dear = events["cost"] > DEAR
+    if not dear.any():
+        return events
+    asked = client.pipe("llm_cost_outliers", view.filters.period(), order="cost", limit="10000")
+    try:
+        outliers = client.fetch(outliers=asked)["outliers"]
+    except client.EndpointFailed as failure:
+        states.remark([f"which calls cost far more than usual is not known: {failure}"])
+        return events
+    medians = outliers.drop_duplicates("model_name").set_index("model_name")["median_cost"]
+    times = events["cost"] / events["model_name"].map(medians)
+    if not (odd := int((dear & (times > FAR)).sum())):
+        return events
+    states.remark([f":orange[{fmt.plural(odd, 'call')} below far above the median cost of the model: see Odd cost]"])
+    return events.assign(cost_mark=times.map("{:,.0f}× median".format).where(dear & (times > FAR)))
 
 
 def error_text(error: str) -> str:

@@ -33,6 +33,7 @@ def over_time(rows: client.Rows, filters: Filters, height: int = 170) -> None:
         width=32,
         height=height,
         marks=marks(rows),
+        act=_to_calls,
     )
     return None
 
@@ -97,7 +98,7 @@ def by_model(speed: pd.DataFrame) -> None:
         }
     )
     rates = rates.sort_values(["low", "rate"], ascending=False)
-    intervals.draw(rates, key="rates", alternative="Error rate by model with its 95 % interval")
+    intervals.draw(rates, key="rates", alternative="Error rate by model with its 95 % interval", dimension="model")
     if len(rates) > intervals.MOST:
         st.caption(f"{intervals.MOST} of {len(rates)} models with failed calls")
     return None
@@ -117,10 +118,23 @@ def grouped(rows: client.Rows, view: View) -> None:
     view.offer(errors, "errors")
     place = tables.choose_error(table, filters.timezone, key="errors_table")
     if place is not None:
-        error = str(errors["error"].iloc[place])
-        search = "" if error == "no message" else exploring.error_text(error)
-        urlstate.drill(EVENTS, {"failed": "on", "search": search, "page": "1", "tail": "off"})
+        urlstate.drill(EVENTS, _calls(str(errors["error"].iloc[place])))
     return None
+
+
+def _calls(error: str) -> urlstate.Values:
+    """The changes of the address that lead to the calls with an error."""
+    search = "" if error == "no message" else exploring.error_text(error)
+    return {"failed": "on", "search": search, "page": "1", "tail": "off"}
+
+
+def _to_calls(error: str) -> None:
+    urlstate.drill_next(EVENTS, _calls(error))
+
+
+def _to_calls_of(cell: tuple[str, str]) -> None:
+    error, model = cell
+    urlstate.drill_next(EVENTS, {**_calls(error), "model": [model]})
 
 
 def _change(now: float, before: float, status: str) -> str | None:
@@ -142,4 +156,4 @@ def matrix(rows: client.Rows) -> None:
     cells = rows["matrix"]
     if cells.empty:
         return states.calm("No call failed in this view.")
-    return heatmap.failures(cells, rows["errors"]["error"].tolist(), key="matrix")
+    return heatmap.failures(cells, rows["errors"]["error"].tolist(), key="matrix", act=_to_calls_of)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -125,7 +124,7 @@ def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
         age = None if pd.isna(held["last_event_time"]) else filters.now - held["last_event_time"].to_pydatetime()
         with st.grid(6, min_column_width=148, gap="small"):
             _plain("Events", fmt.exact(held["events"]), f"first {_day(held['first_event_time'], filters)}")
-            _plain("Newest event", _age(age), f"{_day(held['last_event_time'], filters)}")
+            _plain("Newest event", fmt.age(age), f"{_day(held['last_event_time'], filters)}")
             _plain("Last hour", fmt.exact(held["events_last_hour"]), "events arrived")
             _plain("Quarantined", fmt.exact(held["quarantined_events"]), "rows refused")
             _plain("Unpriced", fmt.exact(held["unpriced_requests"]), f"{fmt.count(held['unpriced_tokens'])} tokens")
@@ -356,7 +355,7 @@ def _error_kinds(rows: client.Rows, view: View) -> list[Kpi]:
     errors, filters = rows["errors"], view.filters
     new = (rows["compared"]["status"] == "new").sum() if filters.compare else None
     last = errors["last_seen"].max()
-    age = _age(None if pd.isna(last) else filters.now - last.to_pydatetime())
+    age = fmt.age(None if pd.isna(last) else filters.now - last.to_pydatetime())
     return [
         Kpi("Kinds of error", float(len(errors)), None, fmt.exact, help="Messages without their ids and numbers"),
         Kpi(
@@ -403,15 +402,6 @@ def _plain(label: str, value: str, note: str) -> None:
 
 def _day(moment: pd.Timestamp, filters: Filters) -> str:
     return fmt.UNKNOWN if pd.isna(moment) else f"{moment.tz_convert(filters.timezone):%d %b %Y %H:%M}"
-
-
-def _age(age: timedelta | None) -> str:
-    if age is None:
-        return fmt.UNKNOWN
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if age.total_seconds() >= size:
-            return f"{age.total_seconds() / size:,.0f} {unit} ago"
-    return "now"
 
 
 def _remarks(held: pd.Series, filters: Filters) -> list[str]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from metrics.dashboard import format as fmt
 from metrics.dashboard.urlstate import DIMENSIONS
 
 SPANS = {
@@ -79,6 +80,21 @@ class Filters:
         earlier = {f"earlier_{name}": before[f"{name}_date"] for name in ("start", "end") if before}
         return {**self.period(), **earlier}
 
+    def earlier_series(self) -> dict[str, str | tuple[str, ...]]:
+        """Parameters of an endpoint with a time axis for the period that this one is compared with."""
+        return {**self.series(), **self.previous()}
+
+    def overlays(self) -> bool:
+        """Whether the buckets of the earlier period fall on those of this one, so that a chart can show both."""
+        step = {"minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400}.get(self.granularity)
+        return self.compare and step is not None and self.earlier.total_seconds() % step == 0
+
+    def ago(self) -> str:
+        """How far back the earlier period is, in few words."""
+        if self.earlier == self.end - self.start:
+            return f"the {self.label} before"
+        return fmt.plural(self.earlier.days // 7, "week") + " ago"
+
     def against(self) -> str:
         """What a change is against, in few words."""
         if self.earlier == self.end - self.start:
@@ -100,11 +116,10 @@ class Filters:
         return next((step for step in STEPS if _buckets(self.end - self.start, step) <= most), "month")
 
     def caption(self) -> str:
-        """The view in words."""
+        """The view in words, but for the filters: they stand below it."""
         start, end = self.start.astimezone(self.zone), self.end.astimezone(self.zone)
-        held = [f"{name}: {', '.join(values)}" for name, values in self.chosen]
         dates = f"{start:%d %b %Y %H:%M} – {end:%d %b %Y %H:%M}"
-        return " · ".join([dates, self.timezone, f"by {self.granularity}", *(held or ["all calls"])])
+        return " · ".join([dates, self.timezone, f"by {self.granularity}", *([] if self.chosen else ["all calls"])])
 
 
 def resolve(

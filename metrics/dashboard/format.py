@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
+from datetime import timedelta
 
 UNKNOWN = "—"
 
@@ -90,6 +92,21 @@ def points(now: float | None, before: float | None) -> str | int | None:
         return None
     moved = (now - before) * 100
     return 0 if abs(moved) < 0.005 else f"{moved:+.2f} pp"
+
+
+def age(span: timedelta | None) -> str:
+    """12 s ago, 3 h ago; "now" for less than a second."""
+    if span is None:
+        return UNKNOWN
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if span.total_seconds() >= size:
+            return f"{span.total_seconds() // size:,.0f} {unit} ago"
+    return "now"
+
+
+def plain(text: str) -> str:
+    """A name as it is, where Markdown would read its signs."""
+    return re.sub(r"([\\`*_\[\]$:~#|<>])", r"\\\1", text)
 
 
 def plural(number: float, noun: str) -> str:

@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
-from metrics.dashboard import client, filters, sidebar, source, states, urlstate, views, zoom
+from metrics.dashboard import clicks, client, filters, sidebar, source, states, urlstate, views, zoom
+from metrics.dashboard import format as fmt
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class View:
         with self._downloads.container(horizontal=True):
             source.files(rows, name, "page", "The rows of the table below")
 
+    def earlier(self, name: str) -> dict[str, client.Call]:
+        """The call of an endpoint with a time axis for the period before, if its buckets fall on those of this one."""
+        if not self.filters.overlays():
+            return {}
+        return {"earlier": client.pipe(name, self.filters.earlier_series())}
+
     def totals(self) -> client.Call:
         """The call of `llm_totals` for this view, beside the period that it is compared with."""
         return client.pipe("llm_totals", self.filters.compared())
@@ -49,6 +56,7 @@ class _Top:
     """What a page's header has to be filled in later."""
 
     caption: DeltaGenerator
+    store: DeltaGenerator
     status: DeltaGenerator
     downloads: DeltaGenerator
 
@@ -95,8 +103,9 @@ def prepare(page_name: str, pages: Sequence[Page]) -> None:
 def _live(title: str, body: Body, every: int | None) -> None:
     @st.fragment(run_every=every)
     def live() -> None:
-        if zoom.pending():
-            st.rerun()  # the filters beside the page show the range too
+        if urlstate.changed():
+            st.rerun()  # the filters beside the page show it too
+        urlstate.drill_now()
         try:
             _draw(title, body)
         except client.ApiError as failure:
@@ -110,8 +119,8 @@ def _draw(title: str, body: Body) -> None:
     health = _health()
     extent = _extent(health)
     view = filters_now(extent)
-    zoom.within(view.granularity)
-    top = _header(title, view)
+    zoom.within(view)
+    top = _header(title, view, health)
     if health["demo_events"]:
         states.demo(int(health["demo_events"]))
     try:
@@ -140,23 +149,37 @@ def _draw_again(body: Body, health: pd.Series, top: _Top, failure: client.ApiAwa
         body(View(view, health, _values(), top.downloads))
     when = min(answered, default=view.now).astimezone(view.zone)
     top.caption.caption(view.caption())
+    top.store.caption(f":material/cloud_off: API away, last answer {when:%H:%M:%S} · {stored(health)}")
     top.status.badge(f"As of {when:%H:%M:%S}", icon=":material/cloud_off:", color="orange")
     with bar:
         states.old_numbers(failure, when)
 
 
-def _header(title: str, view: filters.Filters) -> _Top:
+def _header(title: str, view: filters.Filters, health: pd.Series) -> _Top:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content", gap="xxsmall"):
             st.title(title, anchor=False)
             caption = st.empty()
             caption.caption(view.caption())
+            store = st.empty()
+            store.caption(stored(health))
+            clicks.chosen(view.chosen)
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             status = st.container(width="content")
             st.button("Refresh", icon=":material/refresh:", key="again", on_click=client.forget, help="Ask again now")
             views.control()
             downloads = st.container(width="content")
-    return _Top(caption, status, downloads)
+    return _Top(caption, store, status, downloads)
+
+
+def stored(health: pd.Series) -> str:
+    """What the store holds, in one line: it is over all events, whatever the filters."""
+    last, refused = health["last_event_time"], health.get("quarantined_last_day")
+    newest = fmt.age(None if pd.isna(last) else pd.Timestamp.now("UTC") - last)
+    said = [f"{fmt.plural(health['events'], 'event')} stored", f"newest {newest}"]
+    if refused:
+        said.append(f":orange[{fmt.plural(refused, 'row')} refused within 24 h]")
+    return " · ".join(said)
 
 
 @st.fragment(run_every=5)

@@ -17,11 +17,14 @@ st.set_page_config(
 from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - the path has to be set before
 
 # Streamlit has no setting for these: narrower margins beside the page, seven ranges on one line, and an "API" that can
-# be read while it is open on a dark page.
+# be read while it is open on a dark page; small buttons for the filters below the title; and a link that nobody sees
+# (urlstate.drill).
 st.html(
     "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
     "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem } "
-    "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important }</style>"
+    "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important } "
+    ".st-key-chosen button { min-height: 1.6rem; padding: 0 .6rem; font-size: .8rem } .st-key-drill { display: none }"
+    "</style>"
 )
 st.logo(":material/monitoring:", size="large")
 

@@ -1,17 +1,28 @@
-"""Speed: which model is slow, and how long the first token takes."""
+"""Speed: how long calls take, which model is slow, and how long the first token takes."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
+from metrics.dashboard import client, states
 from metrics.dashboard import format as fmt
-from metrics.dashboard import states
+from metrics.dashboard.charts import histogram as bars
 from metrics.dashboard.charts import lines, ranges
 from metrics.dashboard.filters import Filters
 
 FEWEST = 20
 """A model with fewer calls says little about its slow end."""
+
+
+def histogram(rows: client.Rows) -> None:
+    """How many calls took how long, with the median and p95 marked."""
+    bins = rows["histogram"]
+    if bins.empty:
+        st.caption("No successful call of this view tells its latency.")
+        return
+    totals = rows["totals"].iloc[0]
+    bars.draw(bins, {name: totals[f"{name}_latency"] for name in ("p50", "p95")}, key="histogram")
 
 
 def slowest(speed: pd.DataFrame) -> None:

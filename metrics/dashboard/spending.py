@@ -175,21 +175,27 @@ def drivers(rows: client.Rows, filters: Filters, dimension: str) -> None:
         names=("Period before", "This period"),
         key="drivers",
         alternative=f"What changed the spend, by {dimension}",
+        dimension=dimension,
     )
     st.caption(_why(causes))
 
 
 def _folded(moved: pd.DataFrame) -> pd.DataFrame:
-    """The largest changes by name, and all others as one: name, change, note."""
+    """The largest changes by name, and all others as one, which has no value: name, value, change, note."""
     top, rest = moved.head(MOVERS), moved.iloc[MOVERS:]
     lines = [
-        {"name": _named(row["value"], row["status"]), "change": row["change"], "note": _parts(row)}
+        {
+            "name": _named(row["value"], row["status"]),
+            "value": str(row["value"]),
+            "change": row["change"],
+            "note": _parts(row),
+        }
         for _, row in top.iterrows()
     ]
     if len(rest):
         sums = rest[["change", *EFFECTS]].sum()
-        lines.append({"name": f"{len(rest)} others", "change": sums["change"], "note": _parts(sums)})
-    return pd.DataFrame(lines, columns=["name", "change", "note"])
+        lines.append({"name": f"{len(rest)} others", "value": None, "change": sums["change"], "note": _parts(sums)})
+    return pd.DataFrame(lines, columns=["name", "value", "change", "note"])
 
 
 def _named(value: object, status: object) -> str:
@@ -227,10 +233,43 @@ def cache(rows: client.Rows) -> None:
     if told.empty:
         st.caption("No call of this view tells of a cache: send `cached_tokens` and `cache_hit` to see what it saves.")
         return
+    told = told.assign(provider_saved=told["cached_tokens"] * told["model_name"].map(_saved_each(rows)))
     tables.show_cache(told)
+    said = [_provider_saving(told)] if told["cached_tokens"].any() else []
     silent = held["total_prompt_tokens"].sum() - told["total_prompt_tokens"].sum()
     if silent:
-        states.remark([f"{fmt.count(silent)} prompt tokens of models that tell nothing of a cache left out"])
+        said.append(f"{fmt.count(silent)} prompt tokens of models that tell nothing of a cache left out")
+    states.remark(said)
+
+
+def _saved_each(rows: client.Rows) -> dict[str, float]:
+    """What a token that the provider reads from its cache costs less than another one, in dollars, by model.
+
+    By the prices of today. A model is left out that has no price for either, or prices that differ by provider.
+    """
+    try:
+        prices = rows["prices"]
+    except client.EndpointFailed:  # a token that may not read them: then nothing is known
+        return {}
+    found: dict[str, set[float]] = {}
+    for model, tiers in zip(prices["model"], prices["tiers"], strict=True):
+        first = tiers[0] if tiers else {}
+        if first.get("input") is not None and first.get("cached") is not None:
+            found.setdefault(model, set()).add((first["input"] - first["cached"]) / 1e6)
+    return {model: each.pop() for model, each in found.items() if len(each) == 1}
+
+
+def _provider_saving(told: pd.DataFrame) -> str:
+    """What the providers' caches saved together, and how many cached tokens that leaves out."""
+    known = told["provider_saved"].notna()
+    unknown = told["cached_tokens"][~known].sum()
+    if not known.any():
+        return f"What the provider's cache saved is not known: {fmt.count(unknown)} cached tokens have no such price"
+    said = (
+        f"The provider's cache saved {fmt.dollars(told['provider_saved'].sum())}: cached tokens times what they cost "
+        "less than others by today's prices"
+    )
+    return f"{said}; {fmt.count(unknown)} cached tokens without such a price left out" if unknown else said
 
 
 def heaviest(rows: client.Rows, name: str, dimension: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from metrics.dashboard import clicks
 from metrics.dashboard import format as fmt
 
 FEW, TALL = 12, 400
@@ -96,6 +97,7 @@ def show_spend(usage: pd.DataFrame, wasted: pd.DataFrame) -> None:
             "output": cc.NumberColumn("Output share", format="percent"),
             "unpriced_requests": cc.NumberColumn("Unpriced", format="localized", help="Requests without a price"),
         },
+        clicked=clicks.cell("spend", table["model_name"], "model_name", "model"),
     )
 
 
@@ -117,6 +119,7 @@ def show_performance(speed: pd.DataFrame) -> None:
             **{name: cc.NumberColumn(label, format="%.2f s") for name, label in held.items()},
             throughput: cc.NumberColumn("Tokens / s", format="%.0f", help="Completion tokens a second, median"),
         },
+        clicked=clicks.cell("performance", speed["model_name"], "model_name", "model"),
     )
 
 
@@ -142,41 +145,49 @@ def choose_error(errors: pd.DataFrame, zone: str, key: str) -> int | None:
 def show_differences(table: pd.DataFrame) -> None:
     """Models side by side: a measure and a column of words for each model."""
     names = [str(name) for name in table.columns[1:]]
-    columns = {name: cc.TextColumn(fmt.short_names(names, 28)[name], width=180) for name in names}
-    config = {"Measure": cc.TextColumn("Measure", pinned=True, width=200), **columns}
+    short = fmt.short_names(names, 28)
+    columns = {name: cc.TextColumn(short[name], width=205, help=name) for name in names}
+    config = {"Measure": cc.TextColumn("Measure", pinned=True, width=190), **columns}
     show(table, "Models side by side", list(table.columns), config)
 
 
 def show_switches(rows: pd.DataFrame) -> None:
     """What another model would have saved, with its speed and success beside it."""
-    table = rows.assign(feature=rows["feature"].replace("", "(none)"))
+    free = rows["switched_cost"] == 0
+    table = rows.assign(
+        feature=rows["feature"].replace("", "(none)"),
+        saved=rows["saving_share"].map("{:.0%}".format).mask(free, "free"),
+        cost=_then(rows["total_cost"].map(fmt.dollars), rows["switched_cost"].map(fmt.dollars)),
+        p95=_then(rows["p95_latency"].map(fmt.seconds), rows["alternative_p95_latency"].map(fmt.seconds)),
+        success=_then(rows["success_rate"].map(_share_text), rows["alternative_success_rate"].map(_share_text)),
+        surely=rows["alternative_success_rate_low"].map("{:.0%}".format),
+        calls=_then(rows["requests"].map(fmt.count), rows["alternative_requests"].map(fmt.count)),
+    )
     show(
         table,
         "What a switch of model would save",
-        [
-            *("feature", "model_name", "alternative", "saving", "saving_share", "total_cost", "switched_cost"),
-            *("p95_latency", "alternative_p95_latency", "success_rate", "alternative_success_rate"),
-            *("alternative_success_rate_low", "requests", "alternative_requests"),
-        ],
+        ["feature", "model_name", "alternative", "saving", "saved", "cost", "p95", "success", "surely", "calls"],
         {
-            "feature": cc.TextColumn("Feature", width=96),
-            "model_name": cc.TextColumn("Now", width=150),
-            "alternative": cc.TextColumn("Switch to", width=150),
-            "saving": cc.NumberColumn("Saving", format=_dollars(table["saving"])),
-            "saving_share": cc.NumberColumn("Saved", format="percent"),
-            "total_cost": cc.NumberColumn("Cost now", format=_dollars(table["total_cost"])),
-            "switched_cost": cc.NumberColumn("Cost then", format=_dollars(table["switched_cost"])),
-            "p95_latency": cc.NumberColumn("p95 now", format="%.2f s"),
-            "alternative_p95_latency": cc.NumberColumn("p95 then", format="%.2f s"),
-            "success_rate": cc.NumberColumn("Success now", format="percent"),
-            "alternative_success_rate": cc.NumberColumn("Success then", format="percent"),
-            "alternative_success_rate_low": cc.NumberColumn(
-                "at least", format="percent", help="Lower end of the 95 % interval of its success rate"
-            ),
-            "requests": cc.NumberColumn("Calls now", format="localized"),
-            "alternative_requests": cc.NumberColumn("Calls of it", format="localized"),
+            "feature": cc.TextColumn("Feature", width=90),
+            "model_name": cc.TextColumn("Now", width=174),
+            "alternative": cc.TextColumn("Switch to", width=174),
+            "saving": cc.NumberColumn("Saving", format=_dollars(table["saving"]), width=72),
+            "saved": cc.TextColumn("Saved", width=58, help="free: a token of it costs nothing", alignment="right"),
+            "cost": cc.TextColumn("Cost", width=124, help="Now, and with the other model"),
+            "p95": cc.TextColumn("p95", width=112, help="Latency now, and of the other model"),
+            "success": cc.TextColumn("Success", width=104, help="Now, and of the other model"),
+            "surely": cc.TextColumn("at least", width=62, help="Lower end of the 95 % interval of the other's success"),
+            "calls": cc.TextColumn("Calls", width=90, help="Of the model now, and of the other"),
         },
     )
+
+
+def _then(now: pd.Series, other: pd.Series) -> pd.Series:
+    return now + " → " + other
+
+
+def _share_text(value: float) -> str:
+    return f"{value:.1%}"
 
 
 def show_wasted(rows: pd.DataFrame) -> None:
@@ -192,6 +203,7 @@ def show_wasted(rows: pd.DataFrame) -> None:
             "failed_requests": cc.NumberColumn("Failed", format="localized"),
             "requests": cc.NumberColumn("Requests", format="localized"),
         },
+        clicked=clicks.cell("wasted", rows["value"], "value", "model"),
     )
 
 
@@ -200,19 +212,28 @@ def show_cache(rows: pd.DataFrame) -> None:
     show(
         rows,
         "Cache by model",
-        ["model_name", "cached_share", "cached_tokens", "cache_hit_requests", "cache_hit_share", "saved_cost"],
+        [
+            *("model_name", "cached_share", "cached_tokens", "provider_saved"),
+            *("cache_hit_requests", "cache_hit_share", "saved_cost"),
+        ],
         {
             "model_name": cc.TextColumn("Model", pinned=True, width=170),
             "cached_share": cc.ProgressColumn(
                 "Cached", format="percent", min_value=0, max_value=1, width=110, help="Share of its prompt tokens"
             ),
             "cached_tokens": cc.NumberColumn("Cached tokens", format="compact"),
+            "provider_saved": cc.NumberColumn(
+                "Provider saved",
+                format=_dollars(rows["provider_saved"]),
+                help="Cached tokens × (price of a token - of a cached one), by today's prices; in the cost already",
+            ),
             "cache_hit_requests": cc.NumberColumn("Cache hits", format="localized", help="Answered by the app's cache"),
             "cache_hit_share": cc.NumberColumn("of requests", format="percent"),
             "saved_cost": cc.NumberColumn(
-                "Saved", format=_dollars(rows["saved_cost"]), help="What the cache hits would have cost"
+                "Hits saved", format=_dollars(rows["saved_cost"]), help="What the cache hits would have cost"
             ),
         },
+        clicked=clicks.cell("cache", rows["model_name"], "model_name", "model"),
     )
 
 
@@ -250,6 +271,7 @@ def show_sources(rows: pd.DataFrame) -> None:
             ),
             "apart": cc.NumberColumn("Apart", format="percent", help="Computed against sent"),
         },
+        clicked=clicks.cell("sources", table["model_name"], "model_name", "model"),
     )
 
 
@@ -272,6 +294,7 @@ def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
             "requests": cc.NumberColumn("Requests", format="localized", width=76),
             "each": cc.NumberColumn("per request", format=_dollars(table["each"], 6), width=90),
         },
+        clicked=clicks.cell(f"heaviest_{dimension}", rows["value"], "value", dimension),
     )
 
 
@@ -304,6 +327,7 @@ def show_unpriced(rows: pd.DataFrame, zone: str) -> None:
             "unpriced_tokens": cc.NumberColumn("Tokens", format="localized", width=80),
             "last_seen": cc.DatetimeColumn("Last seen", format="D MMM YYYY HH:mm", timezone=zone, width=128),
         },
+        clicked=clicks.cell("unpriced", rows["model_name"], "model_name", "model"),
     )
 
 
@@ -357,7 +381,8 @@ def choose_event(rows: pd.DataFrame, zone: str, key: str) -> int | None:
 
 def _event_columns(rows: pd.DataFrame, zone: str) -> tuple[list[str], dict[str, Any]]:
     tokens = ["prompt_tokens", "completion_tokens"]
-    first = ["event_time", "model_name", *tokens, "cost", "latency", "success", "error_message"]
+    mark = ["cost_mark"] if "cost_mark" in rows else []
+    first = ["event_time", "model_name", *tokens, "cost", *mark, "latency", "success", "error_message"]
     later = [*first, "total_tokens", "ingested_at"]
     others = [str(name) for name in rows if name not in later and _filled(rows[name])]
     config = {
@@ -366,6 +391,7 @@ def _event_columns(rows: pd.DataFrame, zone: str) -> tuple[list[str], dict[str, 
         "prompt_tokens": cc.NumberColumn("Prompt", format="localized"),
         "completion_tokens": cc.NumberColumn("Completion", format="localized"),
         "cost": cc.NumberColumn("Cost", format="$%.6f"),
+        "cost_mark": cc.TextColumn("Odd cost", width=110, help="Over $1 and over 20 times its model's median"),
         "latency": cc.NumberColumn("Latency", format="%.2f s"),
         "success": cc.CheckboxColumn("OK"),
         "error_message": cc.TextColumn("Error", width=180),
@@ -375,8 +401,14 @@ def _event_columns(rows: pd.DataFrame, zone: str) -> tuple[list[str], dict[str, 
     return [*first, *others, "ingested_at"], config
 
 
-def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dict[str, Any]) -> None:
-    """A table."""
+def show(
+    rows: pd.DataFrame,
+    alternative: str,
+    order: Sequence[str],
+    config: dict[str, Any],
+    clicked: dict[str, Any] | None = None,
+) -> None:
+    """A table. `clicked` is what a click on a cell does (clicks.cell)."""
     st.dataframe(
         rows,
         hide_index=True,
@@ -385,6 +417,7 @@ def show(rows: pd.DataFrame, alternative: str, order: Sequence[str], config: dic
         alt=alternative,
         column_order=list(order),
         column_config=config,
+        **(clicked or {}),
     )
 
 

@@ -32,7 +32,7 @@ WHEN = {
 
 
 def buckets(filters: Filters, granularity: str = "") -> pd.DataFrame:
-    """Every bucket of the view: bucket_utc, t, t1 (wall times), when (text), partial.
+    """Every bucket of the view: bucket_utc, t, t1 (wall times), when (text), place (from 0), partial.
 
     Partial: it is not over yet, or the view cuts it. The range "all" cuts nothing: there are no events beyond it.
     """
@@ -47,6 +47,7 @@ def buckets(filters: Filters, granularity: str = "") -> pd.DataFrame:
     frame["partial"] = ends > pd.Timestamp(filters.now)
     if filters.label != "all":
         frame["partial"] |= (ends > pd.Timestamp(filters.end)) | (starts < pd.Timestamp(filters.start))
+    frame["place"] = np.arange(len(frame))
     frame["when"] = wall.strftime(WHEN[step]) + np.where(frame["partial"], " (not whole)", "")
     return frame
 
@@ -60,10 +61,24 @@ def complete(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return merged
 
 
+def earlier(rows: pd.DataFrame, measure: str, filters: Filters) -> pd.Series:
+    """A measure of the period that the view is compared with, by the place of the bucket it falls on.
+
+    Missing before the first row of that period: nobody knows whether there was nothing or nothing was sent.
+    """
+    frame = buckets(filters)
+    wall = rows["bucket_utc"].dt.tz_convert(filters.timezone).dt.tz_localize(None) + filters.earlier
+    sums = rows.assign(t=wall.dt.tz_localize("UTC")).groupby("t")[measure].sum(min_count=1)
+    moved = sums.reindex(frame["t"]).set_axis(frame["place"])
+    if measure in COUNTS:
+        moved = moved.where(moved.notna() | (moved.ffill().isna()), 0)
+    return moved
+
+
 def stack(
     rows: pd.DataFrame, frame: pd.DataFrame, measure: str, order: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Series laid upon each other: the pieces (t, t1, series, y0, y1, partial) and one row a bucket (c0, c1 ...).
+    """Series laid upon each other: the pieces (t, t1, place, series, y0, y1, partial) and a row a bucket (c0, c1 ...).
 
     `rows` has bucket_utc, series and the measure; `order` names the series from the bottom up. Vega does not stack
     bars that have a begin and an end in time, so it is done here.
@@ -76,7 +91,7 @@ def stack(
     pieces = pieces[pieces["height"] > 0].assign(y0=lambda piece: piece["y1"] - piece["height"])
     wide.columns = pd.Index([f"c{place}" for place in range(len(order))])  # a dot in "gpt-4.1" would mean nesting
     columns = frame.merge(wide.assign(total=wide.sum(axis=1, min_count=1)).reset_index(), on="bucket_utc")
-    drawn = ["t", "t1", "partial"]
+    drawn = ["t", "t1", "place", "partial"]
     return pieces.merge(frame[["bucket_utc", *drawn]], on="bucket_utc").drop(columns=["height"]), columns
 
 

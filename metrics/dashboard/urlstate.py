@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import parse_qs
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 DIMENSIONS = ("model", "provider", "environment", "user", "team", "feature")
 
@@ -49,8 +47,6 @@ def pull(page: str, options: Mapping[str, Sequence[str]]) -> None:
     state, address = st.session_state, _read()
     first, moved = "_address" not in state, state.get("_page") != page
     state["_page"] = page
-    if _is_back() and state.get("_drilled", ())[:2] == (page, address):
-        address = state["_drilled"][2]  # see drill()
     if first or address != state["_address"]:
         for name, default in DEFAULTS.items():
             if first or not moved or name in address or name not in IN_PANELS:
@@ -78,16 +74,45 @@ def encode(values: Values) -> dict[str, str | list[str]]:
     return {name: value for name, value in values.items() if value != DEFAULTS[name]}
 
 
-def drill(page: Path, changes: Values) -> NoReturn:
+def change(changes: Values) -> None:
+    """Other filters, in a callback of what stands in a page: the run that follows draws the widgets of them too."""
+    st.session_state.update({**{name: _copy(value) for name, value in changes.items()}, "_changed": True})
+
+
+def changed() -> bool:
+    """Whether a part of the page has changed filters and the widgets beside it do not show them yet."""
+    return bool(st.session_state.pop("_changed", False))
+
+
+def drill(page: Path, changes: Values) -> None:
     """Go to another page with filters changed; Back returns to this one as it is now.
 
-    Streamlit makes two steps of it in the browser's history, and the one in between is this page with the changed
-    filters. `pull` meets it on the way back and puts the address of before in its place.
+    `st.switch_page` with parameters makes two steps of it in the browser's history: this page with the changed filters,
+    then the other one. A link makes one, so it is a link that is clicked.
     """
-    before = encode(current())
-    after = encode({**current(), **changes})
-    st.session_state["_drilled"] = st.session_state["_page"], after, before
-    st.switch_page(page, query_params=after)
+    with st.container(key="drill"):
+        st.page_link(page, label="Go there", query_params=encode({**current(), **changes}))
+        st.html(f"<script>{_FOLLOW}</script>", unsafe_allow_javascript=True)
+
+
+def drill_next(page: Path, changes: Values) -> None:
+    """As `drill`, in a callback, which can draw nothing: the run that follows goes."""
+    st.session_state["_drill"] = page, changes
+
+
+def drill_now() -> None:
+    """Go where a callback has said."""
+    if (where := st.session_state.pop("_drill", None)) is not None:
+        drill(*where)
+
+
+_FOLLOW = """
+const follow = () => {
+  const link = document.querySelector('.st-key-drill a');
+  link ? link.click() : requestAnimationFrame(follow);
+};
+follow();
+"""
 
 
 def decode(query: str) -> dict[str, str | list[str]]:
@@ -105,12 +130,6 @@ def link() -> dict[str, str | list[str]]:
 def reset() -> None:
     """Back to the defaults (a callback: widgets take the values on the run that follows)."""
     st.session_state.update({name: _copy(default) for name, default in DEFAULTS.items()})
-
-
-def _is_back() -> bool:
-    """Whether this run comes of Back or Forward."""
-    context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
 
 
 def _read() -> dict[str, str | list[str]]:

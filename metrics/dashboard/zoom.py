@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from metrics.dashboard import urlstate
+from metrics.dashboard.filters import Filters
+
 NAME = "zoom"
+
+LEAST = 0.01
+"""A drag over a smaller share of the view is a click."""
 
 _UNIT = {"minute": "1min", "hour": "1h"}
 
@@ -26,21 +31,9 @@ def brush(spec: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def watched(key: str) -> dict[str, Any]:
-    """What such a chart is given beside its spec: its key, and what happens on a drag."""
-    # A chart keeps its selection as long as it has its key: after a zoom it gets another, and nothing is selected.
-    key = f"{key}-{st.session_state.get('_zooms', 0)}"
-    return {"key": key, "selection_mode": NAME, "on_select": partial(_zoom, key)}
-
-
-def within(granularity: str) -> None:
-    """Tell which buckets the page is drawn in."""
-    st.session_state["_granularity"] = granularity
-
-
-def pending() -> bool:
-    """Whether a drag has changed the range and the filters beside the page do not show it yet."""
-    return bool(st.session_state.pop("_zoomed", False))
+def within(view: Filters) -> None:
+    """Tell which period the page shows, in which buckets."""
+    st.session_state["_drawn"] = view.granularity, (view.end - view.start).total_seconds() * 1000
 
 
 def span(first: float, last: float, granularity: str) -> tuple[str, str]:
@@ -53,10 +46,14 @@ def span(first: float, last: float, granularity: str) -> tuple[str, str]:
     return f"{start:%Y-%m-%dT%H:%M}", f"{end:%Y-%m-%dT%H:%M}"
 
 
-def _zoom(key: str) -> None:
-    dragged = st.session_state[key]["selection"].get(NAME, {}).get("t")
+def apply(selection: Mapping[str, Any]) -> bool:
+    """Set the range to what was dragged over; whether anything was: a click whose pointer trembled is no drag."""
+    dragged = selection.get(NAME, {}).get("t")
     if not dragged or len(dragged) != 2:
-        return
-    start, end = span(dragged[0], dragged[1], st.session_state["_granularity"])
-    st.session_state.update({"range": "custom", "calendar": "dates", "from": start, "to": end, "granularity": "auto"})
-    st.session_state.update({"_zooms": st.session_state.get("_zooms", 0) + 1, "_zoomed": True})
+        return False
+    granularity, whole = st.session_state["_drawn"]
+    if abs(dragged[1] - dragged[0]) < LEAST * whole:
+        return False
+    start, end = span(dragged[0], dragged[1], granularity)
+    urlstate.change({"range": "custom", "calendar": "dates", "from": start, "to": end, "granularity": "auto"})
+    return True

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrics.dashboard import clicks
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, theme
@@ -21,7 +22,10 @@ LEAST_SUCCESS = 0.9
 
 
 def draw(models: pd.DataFrame, *, key: str) -> None:
-    """`models`: model_name, cost_per_1000_requests and p95_latency (both above 0), requests, success_rate."""
+    """`models`: model_name, cost_per_1000_requests and p95_latency (both above 0), requests, success_rate.
+
+    A click filters by a model.
+    """
     placed = models.sort_values("requests", ascending=False)
     short = fmt.short_names(placed["model_name"], 22)
     bubbles = placed.assign(
@@ -31,9 +35,9 @@ def draw(models: pd.DataFrame, *, key: str) -> None:
         success=placed["success_rate"].map(fmt.percent),
     )
     wanted = ["model_name", "cost_per_1000_requests", "p95_latency", "requests", "success_rate", "label", "cost", "p95"]
-    parts.show(
-        _spec(theme()), key, "Models by cost per 1,000 requests and p95 latency", bubbles=bubbles[[*wanted, "success"]]
-    )
+    click = clicks.filtering("model", {name: name for name in bubbles["model_name"]})
+    said = "Models by cost per 1,000 requests and p95 latency"
+    parts.show(_spec(theme()), key, said, click, bubbles=bubbles[[*wanted, "success"]])
 
 
 def _free(placed: pd.DataFrame) -> list[bool]:
@@ -65,7 +69,7 @@ def _spec(look: Theme) -> parts.Spec:
         orient="top", title="Success rate", direction="horizontal", gradientLength=140, gradientThickness=8,
         format=".0%", values=[LEAST_SUCCESS, 0.95, 1],
     )  # fmt: skip
-    circles = parts.rows("bubbles").mark_circle(opacity=0.75, stroke=look.background, strokeWidth=1)
+    circles = parts.rows("bubbles").mark_circle(opacity=0.75, stroke=look.background, strokeWidth=1, cursor="pointer")
     circles = circles.encode(
         x=x,
         y=y,
@@ -80,4 +84,5 @@ def _spec(look: Theme) -> parts.Spec:
         ],
     )
     names = parts.rows("bubbles").mark_text(dy=-16, fontSize=11, color=look.text).encode(x=x, y=y, text="label:N")
+    circles = circles.add_params(clicks.parameter("model_name"))
     return parts.framed([parts.named(circles, "bubbles"), parts.named(names, "names")], 300, look)

@@ -8,8 +8,8 @@ from functools import lru_cache
 import altair as alt
 import pandas as pd
 
+from metrics.dashboard import clicks, timeline
 from metrics.dashboard import format as fmt
-from metrics.dashboard import timeline
 from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, colours, theme
 from metrics.dashboard.filters import Filters
@@ -35,7 +35,8 @@ def draw(
     key: str,
     alternative: str,
 ) -> None:
-    """`rows` (bucket_utc, dimension, the measure) of these names. Requests are 0 where none came, all else a gap."""
+    """`rows` (bucket_utc, dimension, the measure) of these names. Requests are 0 where none came, all else a gap. A
+    click on the legend filters by a model."""
     frame = timeline.buckets(filters, granularity)
     held = rows.set_index(["bucket_utc", "dimension"])[measure].unstack("dimension")
     held = held.reindex(index=frame["bucket_utc"], columns=list(names))
@@ -53,7 +54,8 @@ def draw(
     look = theme()
     palette, rate = colours(names, ranked, look), measure == "success_rate"
     spec = _spec(tuple(short[name] for name in names), palette, granularity, labels, rate, look)
-    parts.show(spec, key, alternative, long=long[["t", "series", "value", "lone", "partial"]], wide=wide)
+    click = clicks.filtering("model", short)
+    parts.show(spec, key, alternative, click, long=long[["t", "series", "value", "lone", "partial"]], wide=wide)
 
 
 @lru_cache(maxsize=64)
@@ -74,4 +76,5 @@ def _spec(
     tips = [alt.Tooltip("when:N", title="Time")]
     tips += [alt.Tooltip(f"c{place}:N", title=name) for place, name in enumerate(names)]
     rule = parts.crosshair("wide", granularity, tips, pointer, look)
+    line = line.add_params(clicks.parameter("series", legend=True))
     return parts.framed([parts.named(line, "lines"), parts.named(dots, "dots"), rule], 170, look)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
 import altair as alt
 import pandas as pd
 
+from metrics.dashboard import clicks, timeline
 from metrics.dashboard import format as fmt
-from metrics.dashboard import timeline
 from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, theme
 from metrics.dashboard.filters import Filters
@@ -26,7 +26,7 @@ _LABEL = {"minute": "%H:%M", "hour": "%b %d %H:%M", "day": "%b %d", "week": "%b 
 
 def latency(rows: pd.DataFrame, filters: Filters, granularity: str, *, relative: bool, key: str) -> None:
     """p95 latency, models by time. Relative: against the model's own median, so that an incident stands out and a
-    model that is always slow does not."""
+    model that is always slow does not. A click filters by the model."""
     busiest = rows.groupby("dimension")["requests"].sum().nlargest(MOST_ROWS).index
     cells = rows[rows["dimension"].isin(busiest)].dropna(subset=["p95_latency"])
     buckets = timeline.buckets(filters, granularity)
@@ -44,7 +44,8 @@ def latency(rows: pd.DataFrame, filters: Filters, granularity: str, *, relative:
     wanted = ["row", "label", "when", "ratio", "p95_latency", "text", "trust", "requests"]
     names, labels = (short[name] for name in order), dict.fromkeys(buckets["label"])
     spec = _latency_spec(tuple(names), tuple(labels), relative, theme())
-    parts.show(spec, key, "p95 latency: models by time", cells=cells[wanted])
+    click = clicks.filtering("model", {name: short[name] for name in order})
+    parts.show(spec, key, "p95 latency: models by time", click, cells=cells[wanted])
 
 
 def week(activity: pd.DataFrame, *, key: str) -> None:
@@ -58,15 +59,19 @@ def week(activity: pd.DataFrame, *, key: str) -> None:
     parts.show(_week_spec(theme()), key, "Requests by weekday and hour", cells=frame)
 
 
-def failures(cells: pd.DataFrame, ranked: Sequence[str], *, key: str) -> None:
-    """Failed calls, errors by models: the `MOST_ROWS` most frequent of each. `ranked` are the errors, most first."""
+def failures(cells: pd.DataFrame, ranked: Sequence[str], *, key: str, act: Callable[[tuple[str, str]], None]) -> None:
+    """Failed calls, errors by models: the `MOST_ROWS` most frequent of each. `ranked` are the errors, most first; `act`
+    is told error and model of a cell that is clicked."""
     models = cells.groupby("model_name")["failed_requests"].sum().nlargest(MOST_ROWS).index
     errors = [error for error in ranked if error in set(cells["error"])][:MOST_ROWS]
     held = cells[cells["model_name"].isin(models) & cells["error"].isin(errors)]
     rows, columns = fmt.short_names(errors, 26), fmt.short_names(models, 20)
     held = held.assign(row=held["error"].map(rows), label=held["model_name"].map(columns))
+    held["cell"] = [str(place) for place in range(len(held))]
+    pairs = zip(held["error"], held["model_name"], strict=True)
+    click = clicks.Click(dict(zip(held["cell"], pairs, strict=True)), act)
     spec = _failures_spec(tuple(rows.values()), tuple(columns.values()), theme())
-    parts.show(spec, key, "Failed calls: errors by models", cells=held)
+    parts.show(spec, key, "Failed calls: errors by models", click, cells=held)
 
 
 @lru_cache(maxsize=64)
@@ -85,7 +90,7 @@ def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, l
         field, title, values = "ratio:Q", "p95 against the model's own median", [0.5, 1, 2]
     colour = alt.Color(field, scale=scale, legend=_gradient(title, values))
     opacity = alt.Opacity("trust:Q", scale=None, legend=None)
-    return _grid(names, labels, colour, tips, 22 * len(names), look, opacity)
+    return _grid(names, labels, colour, tips, 22 * len(names), look, opacity, clicked="row")
 
 
 @lru_cache(maxsize=64)
@@ -97,7 +102,7 @@ def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> 
     ]
     scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
     colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 90))
-    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35)
+    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35, clicked="cell")
 
 
 @lru_cache(maxsize=4)
@@ -132,11 +137,14 @@ def _grid(
     look: Theme,
     opacity: alt.Opacity | None = None,
     angle: int = 0,
+    clicked: str = "",
 ) -> parts.Spec:
     overlap: Literal["greedy", False] = False if angle else "greedy"
     across = alt.Axis(labelAngle=angle, labelOverlap=overlap, labelFlush=False, ticks=False, domain=False)
     down = alt.Axis(ticks=False, domain=False, labelLimit=180, labelOverlap=False, labelFlush=False)
-    cells = parts.rows("cells").mark_rect(cornerRadius=2, stroke=look.background, strokeWidth=1.2)
+    cells = parts.rows("cells").mark_rect(
+        cornerRadius=2, stroke=look.background, strokeWidth=1.2, cursor="pointer" if clicked else "default"
+    )
     cells = cells.encode(
         x=alt.X("label:O", scale=alt.Scale(domain=list(columns)), title=None, axis=across),
         y=alt.Y("row:N", scale=alt.Scale(domain=list(rows)), title=None, axis=down),
@@ -144,4 +152,6 @@ def _grid(
         tooltip=tips,
         opacity=opacity or alt.Undefined,
     )
+    if clicked:
+        cells = cells.add_params(clicks.parameter(clicked))
     return parts.framed([parts.named(cells, "cells")], height, look)

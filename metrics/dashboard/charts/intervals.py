@@ -7,6 +7,7 @@ from functools import lru_cache
 import altair as alt
 import pandas as pd
 
+from metrics.dashboard import clicks
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, theme
@@ -14,8 +15,8 @@ from metrics.dashboard.charts.theme import Theme, theme
 MOST = 12
 
 
-def draw(rates: pd.DataFrame, *, key: str, alternative: str) -> None:
-    """The first `MOST` of these: name, rate, low, high (shares from 0 to 1), requests."""
+def draw(rates: pd.DataFrame, *, key: str, alternative: str, dimension: str) -> None:
+    """The first `MOST` of these: name, rate, low, high (shares from 0 to 1), requests; a click filters by its name."""
     top = rates.head(MOST)
     short = fmt.short_names(top["name"], 22)
     rows = top.assign(
@@ -24,7 +25,8 @@ def draw(rates: pd.DataFrame, *, key: str, alternative: str) -> None:
         between=top["low"].map(fmt.percent) + " to " + top["high"].map(fmt.percent),
     )
     wanted = ["row", "name", "rate", "low", "high", "requests", "text", "between"]
-    parts.show(_spec(tuple(rows["row"]), theme()), key, alternative, rows=rows[wanted])
+    click = clicks.filtering(dimension, {name: name for name in rows["name"]})
+    parts.show(_spec(tuple(rows["row"]), theme()), key, alternative, click, rows=rows[wanted])
 
 
 @lru_cache(maxsize=64)
@@ -44,7 +46,9 @@ def _spec(names: tuple[str, ...], look: Theme) -> parts.Spec:
         base.mark_rule(color=look.ink, strokeWidth=1.5, opacity=0.7).encode(
             x=alt.X("low:Q", title=None, axis=across), x2="high:Q"
         ),
-        base.mark_circle(color=look.bad, size=70, opacity=1).encode(x=x),
+        base.mark_circle(color=look.bad, size=70, opacity=1, cursor="pointer")
+        .encode(x=x)
+        .add_params(clicks.parameter("name")),
         parts.rows("rows")
         .mark_text(align="left", dx=6, fontSize=11, color=look.text)
         .encode(y=y, x=alt.value("width"), text="text:N"),

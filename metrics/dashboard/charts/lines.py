@@ -23,15 +23,25 @@ PERCENTILES = ("p50", "p95", "p99")
 FIRST_TOKEN = ("p50", "p95")
 
 
-def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240) -> None:
-    """p50, p95 and p99 of the latency of successful calls, with the bands between them."""
+def latency(
+    rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240, earlier: pd.DataFrame | None = None
+) -> None:
+    """p50, p95 and p99 of the latency of successful calls, with the bands between them.
+
+    `earlier` are the rows of the period that the view is compared with: its p95 is a dashed line.
+    """
     frame = timeline.complete(rows, timeline.buckets(filters))
     frame = frame.rename(columns={f"{name}_latency": name for name in PERCENTILES})
     frame["lone"] = timeline.lone(frame["p50"].where(~frame["partial"]))
     for name in PERCENTILES:
         frame[f"{name}_text"] = frame[name].map(fmt.seconds)
     wanted = ["t", "when", "requests", "lone", "partial", *PERCENTILES, *(f"{name}_text" for name in PERCENTILES)]
-    spec = _latency_spec(filters.granularity, height, theme())
+    ghost = filters.ago() if earlier is not None and len(earlier) else ""
+    if earlier is not None and ghost:
+        frame["earlier"] = timeline.earlier(earlier, "p95_latency", filters).to_numpy()
+        frame["earlier_text"] = frame["earlier"].map(fmt.seconds)
+        wanted += ["earlier", "earlier_text"]
+    spec = _latency_spec(filters.granularity, height, ghost, theme())
     parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
 
@@ -74,7 +84,7 @@ def _ends(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=64)
-def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
+def _latency_spec(granularity: str, height: int, ghost: str, look: Theme) -> parts.Spec:
     p50, p95, p99 = look.series[0], look.series[1], look.series[2]
     scale = alt.Scale(domain=list(PERCENTILES), range=[p50, p95, p99])
     colour = alt.Color("percentile:N", legend=None, scale=scale)
@@ -84,6 +94,7 @@ def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     shown = parts.points(pointer)
     tips = [alt.Tooltip("when:N", title="Time")]
     tips += [alt.Tooltip(f"{name}_text:N", title=name) for name in reversed(PERCENTILES)]
+    tips += [alt.Tooltip("earlier_text:N", title=f"p95 {ghost}")] if ghost else []
     tips += [alt.Tooltip("requests:Q", title="Requests", format=",")]
     layers = [
         _band("p95", "p99", p99, 0.10, granularity),
@@ -94,6 +105,10 @@ def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
         .encode(x=x, y=y, color=colour, text="percentile:N"),
         _long().mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
     ]
+    if ghost:
+        dashes = parts.rows("wide").mark_line(interpolate="monotone", strokeDash=[4, 3], strokeWidth=1.4)
+        dashes = dashes.encode(color=alt.value(look.ink))
+        layers.append(dashes.encode(x=x, y=parts.value_axis("earlier:Q", parts.SECONDS)))
     rule = parts.crosshair("wide", granularity, tips, pointer, look)
     return parts.framed([*_named(layers), rule], height, look, right=30)
 

@@ -9,8 +9,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from metrics.dashboard import zoom
+from metrics.dashboard import clicks, zoom
 from metrics.dashboard.charts.theme import Theme
+from metrics.dashboard.clicks import Click
 
 Spec = dict[str, Any]
 
@@ -85,6 +86,11 @@ def hover(nearest: bool = True) -> alt.Parameter:
     )
 
 
+def isolating(field: str) -> alt.Parameter:
+    """A click on the legend dims all series but one."""
+    return alt.selection_point(name="isolated", fields=[field], bind="legend")
+
+
 def crosshair(name: str, granularity: str, tips: list[alt.Tooltip], pointer: alt.Parameter, look: Theme) -> alt.Chart:
     """A rule at the bucket under the pointer, whose tooltip holds every series."""
     rule = rows(name).mark_rule(color=look.ink)
@@ -122,12 +128,11 @@ def framed(layers: Sequence[alt.Chart], height: int, look: Theme, right: int = 8
     return spec
 
 
-def show(spec: Spec, key: str, alternative: str, **datasets: pd.DataFrame) -> None:
-    """Draw a spec with its rows; dragging over one with time along the bottom sets the range. `alternative` is what a
-    screen reader says."""
+def show(spec: Spec, key: str, alternative: str, click: Click | None = None, **datasets: pd.DataFrame) -> None:
+    """Draw a spec with its rows; dragging over one with time along the bottom sets the range, and `click` is what a
+    click means. `alternative` is what a screen reader says."""
     drawn = {**spec, "datasets": datasets}
-    if (brush := zoom.brush(spec)) is None:
-        st.vega_lite_chart(None, drawn, key=key, alt=alternative, width="stretch")
-    else:
+    if brush := zoom.brush(spec):
         drawn["params"] = [*spec["params"], brush]
-        st.vega_lite_chart(None, drawn, alt=alternative, width="stretch", **zoom.watched(key))
+    watched = clicks.watched(key, drawn, click)
+    st.vega_lite_chart(None, drawn, alt=alternative, width="stretch", **watched)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import altair as alt
 import pandas as pd
 
+from metrics.dashboard import clicks
 from metrics.dashboard import format as fmt
 from metrics.dashboard.charts import parts
 from metrics.dashboard.charts.theme import Theme, theme
@@ -15,10 +16,13 @@ WHOLE = "whole"
 """The kind of a bar that stands on zero: the amount before and the amount now."""
 
 
-def draw(before: float, causes: pd.DataFrame, *, names: tuple[str, str], key: str, alternative: str) -> None:
-    """From `before` over the `causes` (name, change, note) to the amount now, from the top down.
+def draw(
+    before: float, causes: pd.DataFrame, *, names: tuple[str, str], key: str, alternative: str, dimension: str
+) -> None:
+    """From `before` over the `causes` (name, value, change, note) to the amount now, from the top down.
 
-    `names` are those of the two whole amounts; a note is told when the pointer stands on its bar.
+    `names` are those of the two whole amounts; a note is told when the pointer stands on its bar. A click on a cause
+    filters by its value of `dimension`; one that stands for several has none.
     """
     until = before + causes["change"].cumsum()
     now = float(until.iloc[-1]) if len(until) else before
@@ -36,7 +40,10 @@ def draw(before: float, causes: pd.DataFrame, *, names: tuple[str, str], key: st
     bars = pd.concat([pd.DataFrame(ends[:1]), steps, pd.DataFrame(ends[1:])], ignore_index=True)
     short = fmt.short_names(bars["full"], 22)
     bars["row"] = bars["full"].map(short)
-    parts.show(_spec(tuple(bars["row"]), theme()), key, alternative, bars=bars)
+    values = dict(zip(causes["name"], causes["value"], strict=True))
+    click = clicks.Click({name: value for name, value in values.items() if value is not None},
+                         clicks.filter_by(dimension))  # fmt: skip
+    parts.show(_spec(tuple(bars["row"]), theme()), key, alternative, click, bars=bars)
 
 
 def _whole(name: str, amount: float) -> dict[str, object]:
@@ -54,7 +61,7 @@ def _spec(names: tuple[str, ...], look: Theme) -> parts.Spec:
         alt.Tooltip("note:N", title="Made of"),
     ]
     colour = alt.Scale(domain=[WHOLE, "more", "less"], range=[look.other, look.warm, look.cool])
-    bars = parts.rows("bars").mark_bar(cornerRadius=2)
+    bars = parts.rows("bars").mark_bar(cornerRadius=2, cursor="pointer")
     bars = bars.encode(
         y=y,
         x=alt.X("low:Q", title=None, axis=across),
@@ -64,5 +71,5 @@ def _spec(names: tuple[str, ...], look: Theme) -> parts.Spec:
     )
     amounts = parts.rows("bars").mark_text(align="left", dx=6, fontSize=11, color=look.text)
     amounts = amounts.encode(y=y, x=alt.value("width"), text="text:N")
-    layers = [parts.named(bars, "bars"), parts.named(amounts, "amounts")]
+    layers = [parts.named(bars.add_params(clicks.parameter("full")), "bars"), parts.named(amounts, "amounts")]
     return parts.framed(layers, 27 * len(names), look, right=82)
