@@ -28,7 +28,7 @@ def body(view: frame.View) -> None:
     with right, states.panel("Exports", "one Parquet file a month"):
         if rows["exports"].empty:
             st.caption("No month is exported yet. It happens every hour, at a clean stop, and by this command:")
-            st.code("python -m metrics export", language="bash")
+            st.code("python -m metrics export", language=None)
         else:
             tables.show_exports(rows["exports"], filters.timezone)
     with states.panel("Where costs come from", "of this view, by model"):

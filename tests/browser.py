@@ -137,7 +137,7 @@ def picture(page: Page, path: Path, width: int) -> None:
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": max(int(height), 600)})
     settle(page)
-    page.screenshot(path=str(path))
+    page.screenshot(path=str(path), timeout=90_000)
 
 
 def metrics(page: Page) -> dict[str, str]:

@@ -45,8 +45,18 @@ def period(kind: str, server: Perch) -> dict[str, str]:
 
 def numbers(kind: str, server: Perch) -> Numbers:
     """What each card of each page has to say: dollars, seconds, shares, bytes and counts; None is unknown."""
+    health = server.pipe("ingest_health")[0]
+    data = {
+        "Events": health["events"],
+        "Newest event": _since(health["last_event_time"]) if health["events"] else None,
+        "Last hour": health["events_last_hour"],
+        "Quarantined": health["quarantined_events"],
+        "Unpriced": health["unpriced_requests"],
+    }
+    if kind == "empty":
+        return {"data": data}
     asked = period(kind, server)
-    totals, health = server.pipe("llm_totals", **asked)[0], server.pipe("ingest_health")[0]
+    totals = server.pipe("llm_totals", **asked)[0]
     requests, failed, cost = totals["requests"], totals["failed_requests"], totals["total_cost"]
     spend = {"Spend": cost, "Requests": requests, "Tokens": totals["total_tokens"]}
     success = {"Success rate": totals["success_rate"]}
@@ -65,13 +75,7 @@ def numbers(kind: str, server: Perch) -> Numbers:
         "usage": {**spend, **waste, **units, **_month(server, asked)},
         "performance": {**speeds, "Mean latency": totals["avg_latency"], **success, "Failed requests": failed},
         "errors": {"Error rate": failed / requests, "Failed requests": failed, **waste, **_errors(kind, server, asked)},
-        "data": {
-            "Events": health["events"],
-            "Newest event": _since(health["last_event_time"]),
-            "Last hour": health["events_last_hour"],
-            "Quarantined": health["quarantined_events"],
-            "Unpriced": health["unpriced_requests"],
-        },
+        "data": data,
     }
 
 

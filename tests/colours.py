@@ -23,8 +23,8 @@ SIGHTS: dict[str, Array] = {
         [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
     ),
 }
-"""What each sight makes of linear sRGB, at full severity: Machado, Oliveira and Fernandes, "A Physiologically-based Model
-for Simulation of Color Vision Deficiency", IEEE TVCG 15(6), 2009. Browsers' developer tools simulate with these too."""
+"""What each sight makes of linear sRGB, at full severity: Machado, Oliveira and Fernandes, "A Physiologically-based
+Model for Simulation of Color Vision Deficiency", IEEE TVCG 15(6), 2009. Browsers simulate with these matrices too."""
 
 APART = 0.08
 """The least distance in OKLab between colours that stand side by side; 0.02 is about what can just be seen."""
@@ -63,7 +63,7 @@ def unreadable(look: Theme) -> list[str]:
         if far < least
     ]
     drawn = [(colour, GRAPHIC) for colour in (*series, look.good, look.bad, look.cool, look.warm)]
-    written = [(colour, WORDS) for colour in (look.text, look.ink, *look.series[:3])]  # p50, p95, p99 are written so
+    written = [(colour, WORDS) for colour in (look.text, look.ink)]
     return said + [
         f"{look.name}: {colour} has a contrast of {held:.2f} with the background, not {least}"
         for colour, least in [*drawn, *written]

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
 
 from metrics.dashboard.charts.theme import DARK, LIGHT
 from metrics.demo import ndjson
@@ -72,10 +73,8 @@ def site(folder: Path, kind: str) -> Iterator[Site]:
     with running(make_settings(folder / kind)) as server:
         fill(server, kind)
         with web.dashboard(server.url, server.admin_token, folder) as dashboard:
-            if kind == "empty":
-                yield Site(kind, dashboard)
-            else:
-                yield Site(kind, dashboard, cards.numbers(kind, server), cards.words(kind, server))
+            words = {} if kind == "empty" else cards.words(kind, server)
+            yield Site(kind, dashboard, cards.numbers(kind, server), words)
 
 
 def fill(server: Perch, kind: str) -> None:
@@ -129,7 +128,11 @@ def look(chromium: Browser, site: Site, folder: Path, only: re.Pattern[str]) -> 
             wanted = {name: picture for name, picture in names.items() if only.search(picture)}
             for name, picture in wanted.items():
                 with window(chromium, scheme, width) as page:
-                    bad += report(picture, shoot(page, site, name, width, folder / f"{picture}.png"))
+                    try:
+                        wrong = shoot(page, site, name, width, folder / f"{picture}.png")
+                    except PlaywrightError as failure:  # the others are looked at all the same
+                        wrong = [str(failure)]
+                bad += report(picture, wrong)
     log = site.dashboard.log.read_text()
     return bad + report(f"{site.kind}: the log", [log[-2000:]] if "Traceback" in log else [])
 

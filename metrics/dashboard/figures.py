@@ -172,7 +172,7 @@ def unpriced(rows: client.Rows, filters: Filters) -> None:
     if len(adding):
         st.caption("Add to `prices.toml` of the project with the prices filled in; `python -m metrics reprice` then "
                    "prices the calls that are stored.")  # fmt: skip
-        st.code("\n\n".join(adding), language="toml", height=min(220, 40 + 120 * len(adding)))
+        st.code("\n\n".join(adding), language=None, height=min(220, 40 + 120 * len(adding)))
     return None
 
 
@@ -191,7 +191,7 @@ def calls_api(filters: Filters, more: Mapping[str, str]) -> None:
                "and `.json`. Whole months lie ready as Parquet files: see Data.")  # fmt: skip
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" -o calls.parquet \\\n     '{url}'",
-        language="bash",
+        language=None,
         wrap_lines=True,
     )
 
@@ -206,7 +206,7 @@ def api(filters: Filters) -> None:
     )
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" \\\n     '{url}/v0/pipes/llm_totals.json?{query}'",
-        language="bash",
+        language=None,
         wrap_lines=True,
     )
 

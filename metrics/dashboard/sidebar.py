@@ -65,7 +65,8 @@ def draw(values: pd.DataFrame, view: filters.Filters) -> None:
         automatic = f"Auto ({view.granularity})" if st.session_state["granularity"] == "auto" else "Auto"
         st.selectbox("Granularity", allowed, format_func=lambda g: automatic if g == "auto" else g, key="granularity")
         st.selectbox("Time zone", options()["timezone"], format_func=_zone_label, key="timezone")
-        _compare()
+        if st.session_state["range"] != "all":  # before it there is nothing to compare with
+            _compare()
         st.segmented_control("Refresh", list(filters.REFRESH), required=True, key="refresh", width="stretch")
 
 
@@ -101,7 +102,6 @@ def _compare() -> None:
         list(filters.COMPARE),
         format_func=filters.COMPARE.__getitem__,
         key="compare",
-        disabled=st.session_state["range"] == "all",
     )
 
 

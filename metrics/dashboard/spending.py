@@ -114,7 +114,7 @@ def budgets(rows: client.Rows) -> None:
         st.caption(
             "No budget is set. It is an amount a month, for all calls or a team, feature, model, provider, environment:"
         )
-        st.code(SET_BUDGET.format(url=viewer.api_url()), language="bash", wrap_lines=True)
+        st.code(SET_BUDGET.format(url=viewer.api_url()), language=None, wrap_lines=True)
         return
     lines = held.assign(
         name=[budget_name(row) for _, row in held.iterrows()],

@@ -90,8 +90,8 @@ def _latency_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
         _band("p50", "p95", p50, 0.14, granularity),
         _long().mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
         parts.rows("ends")
-        .mark_text(align="left", dx=6, fontSize=11, fontWeight=600)
-        .encode(x=x, y=y, color=colour, text="percentile:N"),
+        .mark_text(align="left", dx=6, fontSize=11, fontWeight=600, color=look.text)
+        .encode(x=x, y=y, text="percentile:N"),
         _long().mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
     ]
     rule = parts.crosshair("wide", granularity, tips, pointer, look)
@@ -139,7 +139,9 @@ def _success_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     dashes = parts.rows("rows").mark_line(strokeDash=[4, 4], strokeWidth=1, color=look.bad, opacity=0.8)
     point = alt.when(pointer).then(alt.value(1)).when("datum.breach || datum.lone").then(alt.value(1))
     tone = alt.when("datum.breach").then(alt.value(look.bad)).otherwise(alt.value(look.good))
-    points = parts.rows("rows").mark_circle(size=34).encode(x=x, y=y, color=tone, opacity=point.otherwise(alt.value(0)))
+    shape = alt.when("datum.breach").then(alt.value("triangle-down")).otherwise(alt.value("circle"))
+    points = parts.rows("rows").mark_point(filled=True, size=40)
+    points = points.encode(x=x, y=y, color=tone, shape=shape, opacity=point.otherwise(alt.value(0)))
     tips = [
         alt.Tooltip("when:N", title="Time"),
         alt.Tooltip("text:N", title="Success"),
