@@ -46,7 +46,7 @@ def body(view: frame.View) -> None:
     with left, states.panel("What stands out"):
         noticing.needed(rows, view)
     with right, states.panel("The month", filters.timezone):
-        spending.month_so_far(rows)
+        spending.month_so_far(rows, filters)
     left, right = st.columns([2, 1], gap="small")
     with left, states.panel():
         measure = controls.measure("Usage over time")

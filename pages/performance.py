@@ -25,7 +25,8 @@ def body(view: frame.View) -> None:
         lines.latency(rows["latency"], filters, key="bands")
     with right, states.panel("Success rate", f"by {coarse}, goal {lines.OBJECTIVE:.0%}"):
         lines.success(rows["reliability"], filters, coarse, key="success")
-    left, right = st.columns([1, 1], gap="small")
+    streamed = speeding.tells_first_token(rows)
+    left, right = st.columns([1, 1], gap="small") if streamed else [st.container(), st.container()]
     with left, states.panel("Slowest models", f"p50 to p95 to p99, {speeding.FEWEST} calls or more"):
         speeding.slowest(rows["speed"])
     with right, states.panel("Time to first token", "streamed calls"):

@@ -114,8 +114,11 @@ def _month(server: Perch, asked: Mapping[str, str]) -> dict[str, float | None]:
     if not forecasts:
         return {}
     told = forecasts[0]
-    month = datetime.fromisoformat(told["month"])
-    return {f"Spent in {month:%B %Y}": told["spent"], "Forecast for its end": told["forecast"]}
+    month, end = (datetime.fromisoformat(told[name]) for name in ("month", "month_end"))
+    leads = {"Forecast for its end": told["forecast"]}
+    if datetime.now() >= end + timedelta(days=1):
+        leads = {"The whole month before": told["last_month_cost"]}
+    return {f"Spent in {month:%B %Y}": told["spent"], **leads}
 
 
 def _errors(kind: str, server: Perch, asked: Mapping[str, str]) -> dict[str, float | None]:

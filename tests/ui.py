@@ -15,12 +15,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 from playwright.sync_api import Error as PlaywrightError
 
 from metrics.dashboard.charts.theme import DARK, LIGHT
@@ -70,7 +70,9 @@ def site(folder: Path, kind: str) -> Iterator[Site]:
         with web.dashboard(f"http://127.0.0.1:{free_port()}", "nobody", folder) as dashboard:
             yield Site(kind, dashboard)
         return
-    with running(make_settings(folder / kind)) as server:
+    with running(
+        make_settings(folder / kind, query_timeout=timedelta(minutes=1))
+    ) as server:  # a busy machine is no matter here
         fill(server, kind)
         with web.dashboard(server.url, server.admin_token, folder) as dashboard:
             words = {} if kind == "empty" else cards.words(kind, server)
@@ -111,23 +113,15 @@ def shoot(page: Page, site: Site, name: str, width: int, path: Path) -> list[str
     return [*wrong, *seen.errors, *(f"asked {where}" for where in seen.offhost), *map(str, seen.answers)]
 
 
-@contextmanager
-def window(chromium: Browser, scheme: str, width: int) -> Iterator[Page]:
-    """A page of its own in a window of a scheme and width, in UTC, in which the numbers are asked for."""
-    viewport = {"width": width, "height": 900}
-    with chromium.new_context(viewport=viewport, color_scheme=scheme, timezone_id="UTC") as context:  # type: ignore[arg-type]
-        yield context.new_page()
-
-
-def look(chromium: Browser, site: Site, folder: Path, only: re.Pattern[str]) -> int:
-    """Every page in every window; how many have something wrong."""
+def look(context: BrowserContext, site: Site, folder: Path, only: re.Pattern[str]) -> int:
+    """Every page in every scheme and width; how many have something wrong."""
     bad = 0
     for scheme in SCHEMES:
         for width in WIDTHS:
             names = {name: f"{name}-{site.kind}-{scheme}-{width}" for name in PAGES}
             wanted = {name: picture for name, picture in names.items() if only.search(picture)}
             for name, picture in wanted.items():
-                with window(chromium, scheme, width) as page:
+                with web.window(context, scheme, width) as page:
                     try:
                         wrong = shoot(page, site, name, width, folder / f"{picture}.png")
                     except PlaywrightError as failure:  # the others are looked at all the same
@@ -135,6 +129,13 @@ def look(chromium: Browser, site: Site, folder: Path, only: re.Pattern[str]) -> 
                 bad += report(picture, wrong)
     log = site.dashboard.log.read_text()
     return bad + report(f"{site.kind}: the log", [log[-2000:]] if "Traceback" in log else [])
+
+
+@contextmanager
+def browsing() -> Iterator[BrowserContext]:
+    """A browser in UTC, in which the numbers are asked for."""
+    with web.chromium() as chromium, chromium.new_context(timezone_id="UTC") as context:
+        yield context
 
 
 def report(what: str, wrong: Sequence[str]) -> bool:
@@ -148,11 +149,11 @@ def main(folder: Path, only: re.Pattern[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     bad = int(report("colours", [*colours.unreadable(LIGHT), *colours.unreadable(DARK)]))
-    with TemporaryDirectory(prefix="perch-ui-") as scratch, web.chromium() as chromium:
+    with TemporaryDirectory(prefix="perch-ui-") as scratch, browsing() as context:
         for kind in (*QUERIES, "away"):
             if any(only.search(f"{name}-{kind}-{s}-{w}") for name in PAGES for s in SCHEMES for w in WIDTHS):
                 with site(Path(scratch), kind) as opened:
-                    bad += look(chromium, opened, folder, only)
+                    bad += look(context, opened, folder, only)
     print(f"{bad} with something wrong; {time.monotonic() - began:.0f} s; the pictures lie in {folder}")
     return 1 if bad else 0
 
@@ -161,12 +162,12 @@ def draw_docs(folder: Path) -> None:
     """Take the pictures of docs/ anew, over demo rows, small enough to be committed."""
     with (
         TemporaryDirectory(prefix="perch-ui-") as scratch,
-        web.chromium() as chromium,
+        browsing() as context,
         site(Path(scratch), "demo") as opened,
     ):
         for picture, (name, scheme, width) in DOCS.items():
             path = folder / f"{picture}.png"
-            with window(chromium, scheme, width) as page:
+            with web.window(context, scheme, width) as page:
                 open_page(page, opened, name)
                 web.picture(page, path, width)
             with Image.open(path) as taken:

@@ -153,9 +153,11 @@ def _arrival(rows: client.Rows) -> list[str]:
 def _order(told: pd.Series) -> str:
     """How the rows of closed days lie; a data source that has no time column tells nothing of it."""
     if told.get("overlapping"):
-        return f"Order: sorting: {told['overlapping']:,} of {told['row_groups']:,} row groups overlap"
+        return f"The store is sorting: {told['overlapping']:,} of {told['row_groups']:,} row groups overlap"
     until = told.get("sorted_until")
-    return "Order: no day is closed yet" if pd.isna(until) else f"Order: sorted up to {until}"
+    return (
+        "The store sorts a day when it is over: none is yet" if pd.isna(until) else f"The store is sorted up to {until}"
+    )
 
 
 def unpriced(rows: client.Rows, filters: Filters) -> None:

@@ -17,12 +17,14 @@ st.set_page_config(
 from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - the path has to be set before
 
 # Streamlit has no setting for these: narrower margins beside the page, seven ranges on one line, an "API" that can be
-# read while it is open on a dark page, and code in small type that is not smaller still.
+# read while it is open on a dark page, and code and links in small
+# type that can be read too.
 st.html(
     "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
     "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem } "
     "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important } "
-    "[data-testid=stCaptionContainer] code { font-size: .92em }</style>"
+    "[data-testid=stCaptionContainer] code { font-size: .92em } "
+    "[data-testid=stCaptionContainer] a { color: inherit !important }</style>"
 )
 st.logo(":material/monitoring:", size="large")
 

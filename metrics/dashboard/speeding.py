@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from metrics.dashboard import client, states
 from metrics.dashboard import format as fmt
-from metrics.dashboard import states
 from metrics.dashboard.charts import lines, ranges
 from metrics.dashboard.filters import Filters
 
@@ -30,6 +30,14 @@ def slowest(speed: pd.DataFrame) -> None:
     if few := len(held) - len(enough):
         said.append(f"{fmt.plural(few, 'model')} with fewer than {FEWEST} calls left out")
     states.remark(said)
+
+
+def tells_first_token(rows: client.Rows) -> bool:
+    """Whether any call of the view tells the time to its first token."""
+    try:
+        return bool(rows["latency"]["p50_ttft"].notna().any())
+    except (client.ApiError, LookupError):  # its panel says so
+        return False
 
 
 def first_token(latency: pd.DataFrame, filters: Filters) -> None:

@@ -41,8 +41,9 @@ def _month_start(filters: Filters) -> datetime:
     return last.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(filters.now.tzinfo)
 
 
-def month_so_far(rows: client.Rows) -> None:
-    """The month in words: spent, against the month before, and where it leads or why that is not told."""
+def month_so_far(rows: client.Rows, filters: Filters) -> None:
+    """The month in words: spent, against the month before, and where it leads or why that is not told. A month that
+    is over leads nowhere."""
     forecast = rows["forecast"]
     if forecast.empty:
         st.caption("No call in this month or the one before.")
@@ -59,10 +60,17 @@ def month_so_far(rows: client.Rows) -> None:
         delta_arrow="off" if change == "new" else "auto",
     )
     columns[0].caption(f"against {against}" if change is not None else against)
-    columns[1].metric("Forecast for its end", fmt.dollars(told["forecast"]))
-    columns[1].caption(_band(told))
+    if _is_over(told, filters):
+        columns[1].metric("The whole month before", fmt.dollars(told["last_month_cost"]))
+    else:
+        columns[1].metric("Forecast for its end", fmt.dollars(told["forecast"]))
+        columns[1].caption(_band(told))
     if told["unpriced_requests"]:
         states.remark([f"{fmt.plural(told['unpriced_requests'], 'request')} of the month unpriced, in none of these"])
+
+
+def _is_over(told: pd.Series, filters: Filters) -> bool:
+    return bool(filters.now.astimezone(filters.zone).date() > told["month_end"].date())
 
 
 def _band(told: pd.Series) -> str:
@@ -72,7 +80,7 @@ def _band(told: pd.Series) -> str:
     return f"8 of 10 times between {low} and {high}; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
 
 
-def month_course(rows: client.Rows) -> None:
+def month_course(rows: client.Rows, filters: Filters) -> None:
     """The month day by day, added up, beside the one before, with the forecast and the budget of all calls."""
     forecast, days = rows["forecast"], rows["month"]
     if forecast.empty or days.empty:
@@ -84,7 +92,7 @@ def month_course(rows: client.Rows) -> None:
     course["previous"] = before if before.any() else np.nan
     ahead = days["expected_cost"].notna()
     course["forecast"] = np.nan
-    if fmt.known(told["forecast"]):
+    if fmt.known(told["forecast"]) and not _is_over(told, filters):
         eve = ahead.shift(-1, fill_value=False) & ~ahead  # the dashes go on where the line ends
         course["forecast"] = days["cumulative_cost"].where(ahead, course["actual"].where(eve))
     # The band widens with the root of the days ahead, and at the end of the month is that of the endpoint.

@@ -264,13 +264,13 @@ def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
         f"Heaviest by {dimension}",
         ["rank", "value", "total_cost", "share", "cumulative_share", "requests", "each"],
         {
-            "rank": cc.NumberColumn("#", width=36),
-            "value": cc.TextColumn(dimension.capitalize(), width=170),
-            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=80),
-            "share": _share("Share", table["share"], 110),
-            "cumulative_share": cc.NumberColumn("Together", format="percent", width=76, help="With all above it"),
-            "requests": cc.NumberColumn("Requests", format="localized", width=76),
-            "each": cc.NumberColumn("per request", format=_dollars(table["each"], 6), width=90),
+            "rank": cc.NumberColumn("#", width=32),
+            "value": cc.TextColumn(dimension.capitalize(), width=120),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=70),
+            "share": _share("Share", table["share"], 100),
+            "cumulative_share": cc.NumberColumn("Together", format="percent", width=66, help="With all above it"),
+            "requests": cc.NumberColumn("Requests", format="localized", width=66),
+            "each": cc.NumberColumn("each", format=_dollars(table["each"], 6), width=66, help="Cost / requests"),
         },
     )
 

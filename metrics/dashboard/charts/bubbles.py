@@ -16,6 +16,9 @@ from metrics.dashboard.charts.theme import Theme, theme
 APART = (0.55, 0.09)
 """Shares of the width and the height by which names stay apart: where calls are fewer, the pointer tells the name."""
 
+LOW_SUCCESS = 0.95
+"""Below this success rate a triangle stands in the bubble, for eyes that do not tell its colour."""
+
 LEAST_SUCCESS = 0.9
 """The success rate from which on down a bubble has the colour of failure."""
 
@@ -56,7 +59,12 @@ def _spec(look: Theme) -> parts.Spec:
         tickCount=4, grid=False, labelExpr=parts.DOLLARS, labelOverlap="greedy", domainOpacity=0.4, tickOpacity=0.4
     )
     down = alt.Axis(
-        tickCount=4, labelExpr=parts.SECONDS, labelOverlap="greedy", domain=False, ticks=False, gridOpacity=0.55
+        values=parts.LOG_SECONDS,
+        labelExpr=parts.SECONDS,
+        labelOverlap="greedy",
+        domain=False,
+        ticks=False,
+        gridOpacity=0.55,
     )
     x = alt.X("cost_per_1000_requests:Q", title="Cost per 1,000 requests", scale=log, axis=across)
     y = alt.Y("p95_latency:Q", title="p95 latency", scale=log, axis=down)
@@ -80,4 +88,8 @@ def _spec(look: Theme) -> parts.Spec:
         ],
     )
     names = parts.rows("bubbles").mark_text(dy=-16, fontSize=11, color=look.text).encode(x=x, y=y, text="label:N")
-    return parts.framed([parts.named(circles, "bubbles"), parts.named(names, "names")], 300, look)
+    failing = parts.rows("bubbles").transform_filter(alt.datum.success_rate < LOW_SUCCESS)
+    failing = failing.mark_point(shape="triangle-down", filled=True, size=26, color=look.background, opacity=1)
+    layers = [circles, failing.encode(x=x, y=y), names]
+    called = [parts.named(layer, name) for layer, name in zip(layers, ("bubbles", "failing", "names"), strict=True)]
+    return parts.framed(called, 300, look)

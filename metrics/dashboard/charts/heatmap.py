@@ -82,7 +82,11 @@ def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, l
     if relative:
         diverging = [look.cool, look.calm, look.warm]
         scale = alt.Scale(type="log", domain=[0.4, 1, 2.5], range=diverging, clamp=True, interpolate="rgb")
-        field, title, values = "ratio:Q", "p95 against the model's own median", [0.5, 1, 2]
+        field, title, values = (
+            "ratio:Q",
+            f"p95 against the model's own median; paler: fewer than {TRUSTED} calls",
+            [0.5, 1, 2],
+        )
     colour = alt.Color(field, scale=scale, legend=_gradient(title, values))
     opacity = alt.Opacity("trust:Q", scale=None, legend=None)
     return _grid(names, labels, colour, tips, 22 * len(names), look, opacity)
