@@ -29,7 +29,9 @@ from tests import browser as web
 from tests import cards, colours, looking
 from tests.conftest import ROOT, Perch, bodies, free_port, make_settings, running
 
-PAGES = ("overview", "usage", "performance", "errors", "models", "events", "data")
+PAGES = {"overview": 2, "usage": 6, "performance": 4, "errors": 3, "models": 6, "events": 1, "data": 0}
+"""The pages, and how many charts each has at least where there are calls."""
+
 SCHEMES = ("light", "dark")
 WIDTHS = (1440, 390)
 QUERIES = {"real": "?range=all", "demo": "", "empty": ""}
@@ -48,6 +50,9 @@ DOCS = {
 
 PHONE_HEIGHT = 1700
 """Of a phone's page the docs show the top."""
+
+PATIENCE = 90_000
+"""Milliseconds to wait for a page: what is slow is looked at too."""
 
 KNOWN = re.compile(r"_stcore/(health|host-config)|Failed to load resource.*404")
 """What the console says of Streamlit's own probes, two for each address below the root."""
@@ -94,9 +99,11 @@ def fill(server: Perch, kind: str) -> None:
 
 def open_page(page: Page, site: Site, name: str) -> None:
     """Open one page of a site and wait until it is drawn."""
-    page.goto(f"{site.dashboard.url}/{'' if name == 'overview' else name}{QUERIES.get(site.kind, '')}")
-    page.get_by_role("heading", name=name.capitalize(), exact=True).wait_for(timeout=45_000)
-    web.settle(page, timeout=45_000)
+    page.goto(
+        f"{site.dashboard.url}/{'' if name == 'overview' else name}{QUERIES.get(site.kind, '')}", timeout=PATIENCE
+    )
+    page.get_by_role("heading", name=name.capitalize(), exact=True).wait_for(timeout=PATIENCE)
+    web.settle(page, PAGES[name] if site.words else 0, timeout=PATIENCE)
 
 
 def shoot(page: Page, site: Site, name: str, width: int, path: Path) -> list[str]:

@@ -17,14 +17,15 @@ st.set_page_config(
 from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - the path has to be set before
 
 # Streamlit has no setting for these: narrower margins beside the page, seven ranges on one line, an "API" that can be
-# read while it is open on a dark page, and code and links in small
-# type that can be read too.
+# read while it is open on a dark page, code and links in small type
+# and the chosen one of several that can be read too.
 st.html(
     "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
     "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem } "
     "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important } "
     "[data-testid=stCaptionContainer] code { font-size: .92em } "
-    "[data-testid=stCaptionContainer] a { color: inherit !important }</style>"
+    "[data-testid=stCaptionContainer] a { color: inherit !important } "
+    "[data-testid=stButtonGroup] [data-selected=true] p { color: light-dark(#4F46E5, #A5B4FC) }</style>"
 )
 st.logo(":material/monitoring:", size="large")
 
