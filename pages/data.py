@@ -38,7 +38,10 @@ def body(view: frame.View) -> None:
             view.offer(rows["sources"], "cost_sources")
             tables.show_sources(rows["sources"])
     with states.panel("Calls without a price", "of this view, by model"):
-        figures.unpriced(rows, filters)
+        if rows["sources"].empty:
+            st.caption("No event lies in this view.")
+        else:
+            figures.unpriced(rows, filters)
     with states.panel("The same numbers for scripts"):
         figures.api(filters)
 
