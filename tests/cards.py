@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.conftest import Perch
 
-Numbers = dict[str, dict[str, float | None]]
+Number = float | datetime | None
+Numbers = dict[str, dict[str, Number]]
 
 UNITS = {
     "": 1.0,
@@ -44,11 +45,11 @@ def period(kind: str, server: Perch) -> dict[str, str]:
 
 
 def numbers(kind: str, server: Perch) -> Numbers:
-    """What each card of each page has to say: dollars, seconds, shares, bytes and counts; None is unknown."""
+    """What each card of each page has to say: dollars, seconds, shares, bytes and counts, moments for ages; None is unknown."""
     health = server.pipe("ingest_health")[0]
     data = {
         "Events": health["events"],
-        "Newest event": _since(health["last_event_time"]) if health["events"] else None,
+        "Newest event": _moment(health["last_event_time"]) if health["events"] else None,
         "Last hour": health["events_last_hour"],
         "Quarantined": health["quarantined_events"],
         "Unpriced": health["unpriced_requests"],
@@ -85,7 +86,7 @@ def words(kind: str, server: Perch) -> dict[str, str]:
     return {"models": f"{totals['models']} models", "events": f"1 to 200 of {totals['requests']:,}"}
 
 
-def wrong(shown: Mapping[str, str], expected: Mapping[str, float | None]) -> list[str]:
+def wrong(shown: Mapping[str, str], expected: Mapping[str, Number]) -> list[str]:
     """Cards that say another number than the API, are not there, or that nobody checks."""
     said = [f"number: no card {label!r}" for label in expected if label not in shown]
     for label, text in shown.items():
@@ -96,10 +97,12 @@ def wrong(shown: Mapping[str, str], expected: Mapping[str, float | None]) -> lis
     return said
 
 
-def equal(text: str, value: float | None) -> bool:
+def equal(text: str, value: Number) -> bool:
     """Whether a card says this number, as far as its digits go."""
     if value is None or text in UNKNOWN:
         return value is None and text in UNKNOWN
+    if isinstance(value, datetime):
+        value = (datetime.now(UTC) - value).total_seconds()
     found = CARD.fullmatch(text)
     if found is None or found["unit"] not in UNITS:
         return text == "now" and value < 120
@@ -121,7 +124,7 @@ def _month(server: Perch, asked: Mapping[str, str]) -> dict[str, float | None]:
     return {f"Spent in {month:%B %Y}": told["spent"], **leads}
 
 
-def _errors(kind: str, server: Perch, asked: Mapping[str, str]) -> dict[str, float | None]:
+def _errors(kind: str, server: Perch, asked: Mapping[str, str]) -> dict[str, Number]:
     errors = server.pipe("llm_errors", **asked, limit=500)
     compared = server.pipe("llm_errors_compared", **asked)
     last = max((row["last_seen"] for row in errors), default=None)
@@ -129,12 +132,12 @@ def _errors(kind: str, server: Perch, asked: Mapping[str, str]) -> dict[str, flo
         "Kinds of error": len(errors),
         # All time is compared with nothing, so that nothing is new in it.
         "New kinds": None if kind == "real" else sum(row["status"] == "new" for row in compared),
-        "Last failure": None if last is None else _since(last),
+        "Last failure": None if last is None else _moment(last),
     }
 
 
-def _since(moment: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(moment).replace(tzinfo=UTC)).total_seconds()
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _share(top: Any, bottom: Any) -> float | None:

@@ -91,7 +91,7 @@ def _dates_changed() -> None:
 def _values(dimension: str, known: list[str]) -> None:
     chosen = st.session_state[dimension]
     choices = [*known, *(value for value in chosen if value not in known)]
-    if choices:
+    if len(choices) > 1 or chosen:  # one value is no choice
         label = dimension.capitalize()
         st.multiselect(label, choices, key=dimension, placeholder=f"All {len(known)}" if known else "All")
 

@@ -55,6 +55,7 @@ def _free(placed: pd.DataFrame) -> list[bool]:
 @lru_cache(maxsize=4)
 def _spec(look: Theme) -> parts.Spec:
     log = alt.Scale(type="log", nice=False, padding=26)
+    wide = alt.Scale(type="log", nice=False, padding=66)  # half a name stands beside a bubble at the edge
     across = alt.Axis(
         tickCount=4, grid=False, labelExpr=parts.DOLLARS, labelOverlap="greedy", domainOpacity=0.4, tickOpacity=0.4
     )
@@ -66,7 +67,7 @@ def _spec(look: Theme) -> parts.Spec:
         ticks=False,
         gridOpacity=0.55,
     )
-    x = alt.X("cost_per_1000_requests:Q", title="Cost per 1,000 requests", scale=log, axis=across)
+    x = alt.X("cost_per_1000_requests:Q", title="Cost per 1,000 requests", scale=wide, axis=across)
     y = alt.Y("p95_latency:Q", title="p95 latency", scale=log, axis=down)
     worst = alt.Scale(domain=[LEAST_SUCCESS, 1], range=[look.bad, look.series[0]], clamp=True, interpolate="rgb")
     legend = alt.Legend(

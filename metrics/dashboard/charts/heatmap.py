@@ -100,7 +100,7 @@ def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> 
         alt.Tooltip("failed_requests:Q", title="Failed", format=","),
     ]
     scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
-    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 90))
+    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 150))
     return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35)
 
 

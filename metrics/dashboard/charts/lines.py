@@ -35,7 +35,7 @@ def latency(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 240
     parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
 
-def first_token(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 190) -> None:
+def first_token(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 250) -> None:
     """p50 and p95 of the time to the first token."""
     frame = timeline.complete(rows, timeline.buckets(filters))
     frame["lone"] = timeline.lone(frame["p50_ttft"])
