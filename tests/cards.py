@@ -45,7 +45,7 @@ def period(kind: str, server: Perch) -> dict[str, str]:
 
 
 def numbers(kind: str, server: Perch) -> Numbers:
-    """What each card of each page has to say: dollars, seconds, shares, bytes and counts, moments for ages; None is unknown."""
+    """What each card of each page has to say: dollars, seconds, shares, counts, moments for ages; None is unknown."""
     health = server.pipe("ingest_health")[0]
     data = {
         "Events": health["events"],

@@ -174,7 +174,7 @@ def unpriced(rows: client.Rows, filters: Filters) -> None:
     if len(adding):
         st.caption("Add to `prices.toml` of the project with the prices filled in; `python -m metrics reprice` then "
                    "prices the calls that are stored.")  # fmt: skip
-        st.code("\n\n".join(adding), language=None, height=min(220, 40 + 120 * len(adding)))
+        st.code("\n\n".join(adding), language=None, height=220 if len(adding) > 1 else "content")
     return None
 
 

@@ -57,7 +57,12 @@ def _spec(look: Theme) -> parts.Spec:
     log = alt.Scale(type="log", nice=False, padding=26)
     wide = alt.Scale(type="log", nice=False, padding=66)  # half a name stands beside a bubble at the edge
     across = alt.Axis(
-        tickCount=4, grid=False, labelExpr=parts.DOLLARS, labelOverlap="greedy", domainOpacity=0.4, tickOpacity=0.4
+        values=[10.0**power for power in range(-4, 6)],
+        grid=False,
+        labelExpr=parts.DOLLARS,
+        labelOverlap="greedy",
+        domainOpacity=0.4,
+        tickOpacity=0.4,
     )
     down = alt.Axis(
         values=parts.LOG_SECONDS,
@@ -88,7 +93,7 @@ def _spec(look: Theme) -> parts.Spec:
             alt.Tooltip("requests:Q", title="Requests", format=","),
         ],
     )
-    names = parts.rows("bubbles").mark_text(dy=-16, fontSize=11, color=look.text).encode(x=x, y=y, text="label:N")
+    names = parts.rows("bubbles").mark_text(dy=-20, fontSize=11, color=look.text).encode(x=x, y=y, text="label:N")
     failing = parts.rows("bubbles").transform_filter(alt.datum.success_rate < LOW_SUCCESS)
     failing = failing.mark_point(shape="triangle-down", filled=True, size=26, color=look.background, opacity=1)
     layers = [circles, failing.encode(x=x, y=y), names]
