@@ -35,7 +35,7 @@ PAGES = {"overview": 2, "usage": 6, "performance": 4, "errors": 3, "models": 6, 
 SCHEMES = ("light", "dark")
 WIDTHS = (1440, 390)
 QUERIES = {"real": "?range=all", "demo": "", "empty": ""}
-DEMO_ROWS = 40_000
+DEMO_ROWS = 20_000
 
 DOCS = {
     "overview": ("overview", "light", 1440),
