@@ -30,7 +30,7 @@ UNITS = {
 CARD = re.compile(r"\$?(?P<digits>[\d,]+)(?P<part>\.\d+)? ?(?P<unit>[a-zA-Z%]*)(?P<ago> ago)?")
 UNKNOWN = ("—", "unpriced")
 
-MOVING = {"Store": 1.0, "Forecast for its end": 0.01}
+MOVING = {"Store": float("inf"), "Forecast for its end": 0.01}
 """By how much of itself a number may have moved since it was asked for: the file grows, the month goes on."""
 
 

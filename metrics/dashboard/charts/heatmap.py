@@ -84,7 +84,7 @@ def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, l
         scale = alt.Scale(type="log", domain=[0.4, 1, 2.5], range=diverging, clamp=True, interpolate="rgb")
         field, title, values = (
             "ratio:Q",
-            f"p95 against the model's own median; paler: fewer than {TRUSTED} calls",
+            "p95 against the model's own median",
             [0.5, 1, 2],
         )
     colour = alt.Color(field, scale=scale, legend=_gradient(title, values))
