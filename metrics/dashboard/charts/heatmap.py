@@ -101,7 +101,7 @@ def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> 
     ]
     scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
     colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 150))
-    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35)
+    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-60)
 
 
 @lru_cache(maxsize=4)
