@@ -68,13 +68,13 @@ def body(view: frame.View) -> None:
         view.offer(rows["usage"], "usage_by_model")
         tables.show_spend(rows["usage"], rows["wasted"])
     left, right = st.columns([1, 1], gap="small")
-    with left, states.panel("Prompt and completion tokens"):
-        figures.tokens(rows, filters)
-    with right:
-        with states.panel("Cache"):
-            spending.cache(rows)
+    with left:
+        with states.panel("Prompt and completion tokens"):
+            figures.tokens(rows, filters)
         with states.panel("Wasted spend", "cost of failed calls"):
             spending.wasted(rows)
+    with right, states.panel("Cache"):
+        spending.cache(rows)
     with states.panel("Far above the median", "over $1 and 20 times the model's median"):
         figures.outliers(rows, filters)
     with states.panel("Calls without a price"):

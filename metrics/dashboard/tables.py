@@ -265,9 +265,9 @@ def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
         ["rank", "value", "total_cost", "share", "cumulative_share", "requests", "each"],
         {
             "rank": cc.NumberColumn("#", width=32),
-            "value": cc.TextColumn(dimension.capitalize(), width=120),
+            "value": cc.TextColumn(dimension.capitalize(), width=100),
             "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=70),
-            "share": _share("Share", table["share"], 100),
+            "share": _share("Share", table["share"], 92),
             "cumulative_share": cc.NumberColumn("Together", format="percent", width=66, help="With all above it"),
             "requests": cc.NumberColumn("Requests", format="localized", width=66),
             "each": cc.NumberColumn("each", format=_dollars(table["each"], 6), width=66, help="Cost / requests"),

@@ -55,6 +55,9 @@ def _spec(forecast: bool, budget: bool, height: int, look: Theme) -> parts.Spec:
     if budget:
         rule = parts.rows("days").mark_line(color=look.bad, strokeDash=[2, 3], strokeWidth=1.5)
         layers.append(parts.named(rule.encode(x=x, y=parts.value_axis("budget:Q", parts.DOLLARS)), "budget"))
+        word = parts.rows("days").mark_text(align="left", dx=4, dy=-7, fontSize=11, color=look.ink, text="Budget")
+        one = parts.value_axis("max(budget):Q", parts.DOLLARS)
+        layers.append(parts.named(word.encode(x=alt.value(0), y=one), "word"))
     pointer = parts.hover()
     layers.append(parts.crosshair("days", "day", tips, pointer, look))
     return parts.framed(layers, height, look, right=16)
