@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints bench-order soak fuzz
+.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints bench-order soak ui pictures fuzz
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ soak: $(DEV)  ## Kill a server under load a hundred times and look for every ack
 
 ui: $(DEV)  ## Take a picture of every page in every scheme, width and state, and look for what is cut, covered or wrong
 	@$(PY) -m tests.ui
+
+pictures: $(DEV)  ## Take the pictures of docs/ anew
+	@$(PY) -m tests.ui --docs
 
 fuzz: $(DEV)  ## Send 100,000 mutated requests to a server and look for what it stumbles over
 	@$(PY) -m tests.fuzz

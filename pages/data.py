@@ -29,7 +29,7 @@ def body(view: frame.View) -> None:
     with right, states.panel("Exports", "one Parquet file a month"):
         if rows["exports"].empty:
             st.caption("No month is exported yet. It happens every hour, at a clean stop, and by this command:")
-            st.code("python -m metrics export", language="bash")
+            st.code("python -m metrics export", language=None)
         else:
             tables.show_exports(rows["exports"], filters.timezone)
     with states.panel("Where costs come from", "of this view, by model"):
@@ -39,7 +39,10 @@ def body(view: frame.View) -> None:
             view.offer(rows["sources"], "cost_sources")
             tables.show_sources(rows["sources"])
     with states.panel("Calls without a price", "of this view, by model"):
-        figures.unpriced(rows, filters)
+        if rows["sources"].empty:
+            st.caption("No event lies in this view.")
+        else:
+            figures.unpriced(rows, filters)
     with states.panel("The same numbers for scripts"):
         figures.api(rows, filters)
 

@@ -23,7 +23,7 @@ def body(view: frame.View) -> None:
     with states.panel("Which model to switch to", "by feature, largest saving first"):
         comparing.switches(rows, view)
     left, right = st.columns([1, 1], gap="small")
-    with left, states.panel("Cost against speed", "size: requests"):
+    with left, states.panel("Cost against speed", "size: requests, ▾: success under 95 %"):
         comparing.landscape(rows["models"])
     with right, states.panel("Adoption", "share of requests"):
         comparing.adoption(rows, view)

@@ -31,7 +31,8 @@ def body(view: frame.View) -> None:
         lines.success(rows["reliability"], filters, coarse, key="success")
     with states.panel("How long calls take", "successful calls"):
         speeding.histogram(rows)
-    left, right = st.columns([1, 1], gap="small")
+    streamed = speeding.tells_first_token(rows)
+    left, right = st.columns([1, 1], gap="small") if streamed else [st.container(), st.container()]
     with left, states.panel("Slowest models", f"p50 to p95 to p99, {speeding.FEWEST} calls or more"):
         speeding.slowest(rows["speed"])
     with right, states.panel("Time to first token", "streamed calls"):

@@ -34,7 +34,7 @@ def body(view: frame.View) -> None:
     left, right = st.columns([2, 1], gap="small")
     with left, states.panel("The month", "added up day by day"):
         spending.month_so_far(rows, filters)
-        spending.month_course(rows)
+        spending.month_course(rows, filters)
     with right, states.panel("Budgets"):
         spending.budgets(rows)
     measure = controls.measure_and_dimension(view.values)
@@ -53,7 +53,7 @@ def body(view: frame.View) -> None:
         )
     with right, states.panel(f"Largest by {dimension}"):
         shares.draw(rows["split"], column="dimension", measure=measure, key="shares", dimension=dimension)
-    left, right = st.columns([1, 1], gap="small")
+    left, right = st.columns([1, 1], gap="small") if filters.compare else [st.container(), st.container()]
     with left, states.panel("What changed the spend", f"by {dimension}"):
         spending.drivers(rows, filters, dimension)
     with right, states.panel("Who costs most"):
@@ -71,14 +71,14 @@ def body(view: frame.View) -> None:
         view.offer(rows["usage"], "usage_by_model")
         tables.show_spend(rows["usage"], rows["wasted"])
     left, right = st.columns([1, 1], gap="small")
-    with left, states.panel("Prompt and completion tokens"):
-        figures.tokens(rows, filters)
+    with left:
+        with states.panel("Prompt and completion tokens"):
+            figures.tokens(rows, filters)
+        with states.panel("Wasted spend", "cost of failed calls"):
+            spending.wasted(rows)
     with right, states.panel("Cache"):
         spending.cache(rows)
-    left, right = st.columns([1, 1], gap="small")
-    with left, states.panel("Wasted spend", "cost of failed calls"):
-        spending.wasted(rows)
-    with right, states.panel("Far above the median", "over $1 and 20 times the model's median"):
+    with states.panel("Far above the median", "over $1 and 20 times the model's median"):
         figures.outliers(rows, filters)
     with states.panel("Calls without a price"):
         figures.unpriced(rows, filters)

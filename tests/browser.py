@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,6 +101,15 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+@contextmanager
+def window(context: BrowserContext, scheme: str, width: int) -> Iterator[Page]:
+    """A page of a colour scheme and width. Windows of one context share what the browser has loaded: most of a load."""
+    with context.new_page() as page:
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": width, "height": 900})
+        yield page
+
+
 def watch(page: Page) -> Seen:
     """Note from now on what the page asks for beyond this machine, its errors and answers of 400 and more."""
     seen = Seen()
@@ -137,7 +146,7 @@ def picture(page: Page, path: Path, width: int) -> None:
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": max(int(height), 600)})
     settle(page)
-    page.screenshot(path=str(path))
+    page.screenshot(path=str(path), timeout=90_000)
 
 
 def metrics(page: Page) -> dict[str, str]:

@@ -1,17 +1,18 @@
-"""Every page on real data in Chromium: its number is the API's, nothing leaves this machine, no log has a traceback."""
+"""Every page in Chromium in both schemes: its number is the API's, nothing leaves this machine, no traceback."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from metrics.dashboard import format as fmt
 from tests import browser as web
-from tests.conftest import Perch
+from tests.conftest import ADMIN_TOKEN, Perch, make_settings, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -55,20 +56,20 @@ def totals(loaded: Perch) -> dict[str, Any]:
     return loaded.pipe("llm_totals")[0]
 
 
-@pytest.fixture(scope="module", params=[("light", 1440), ("dark", 390)], ids=["light-1440", "dark-390"])
-def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A window of one colour scheme and width; its pages share what the browser has loaded."""
-    scheme, width = request.param
-    with chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
-        yield context
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One for all windows, for they share what the browser has loaded."""
+    with chromium.new_context() as opened:
+        yield opened
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 @pytest.mark.parametrize("title", list(PAGES))
 def test_a_page_shows_the_numbers_of_the_api(
-    dashboard: web.Dashboard, window: BrowserContext, totals: dict[str, Any], title: str
+    dashboard: web.Dashboard, context: BrowserContext, totals: dict[str, Any], title: str, scheme: str, width: int
 ) -> None:
     path, charts, label, expected = PAGES[title]
-    with window.new_page() as page:
+    with web.window(context, scheme, width) as page:
         seen = web.watch(page)
         web.visit(page, f"{dashboard.url}{path}?range=all", title, charts)
         if label is None:
@@ -78,6 +79,26 @@ def test_a_page_shows_the_numbers_of_the_api(
         assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
         assert web.overflow(page) == 0
     assert_quiet(dashboard, seen)
+
+
+def test_the_overview_without_events_and_without_an_api(context: BrowserContext, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with (
+        web.dashboard(f"http://127.0.0.1:{settings.port}", ADMIN_TOKEN, tmp_path) as opened,
+        web.window(context, "light", 1440) as page,
+    ):
+        seen = web.watch(page)
+        with running(settings):
+            web.visit(page, opened.url, "Overview", 0)
+            page.get_by_role("heading", name="No events yet").wait_for()
+            assert ADMIN_TOKEN not in page.content()
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 390, "height": 900})
+        web.visit(page, opened.url, "Overview", 0)
+        page.get_by_role("heading", name="The Perch API does not answer").wait_for()
+        page.get_by_role("button", name="Retry").wait_for()
+        assert web.overflow(page) == 0
+    assert_quiet(opened, seen)
 
 
 def test_a_time_is_that_of_the_chosen_zone_whatever_the_zone_of_the_browser(
@@ -95,9 +116,8 @@ def test_a_time_is_that_of_the_chosen_zone_whatever_the_zone_of_the_browser(
         assert chart.locator(".role-axis-label text").first.text_content() == f"{datetime.fromisoformat(day):%b %d}"
 
 
-def test_back_returns_to_the_page_and_the_filters_before(dashboard: web.Dashboard, chromium: Browser) -> None:
-    with chromium.new_context(viewport={"width": 1440, "height": 900}) as context:
-        page = context.new_page()
+def test_back_returns_to_the_page_and_the_filters_before(dashboard: web.Dashboard, context: BrowserContext) -> None:
+    with web.window(context, "light", 1440) as page:
         web.visit(page, f"{dashboard.url}/?range=all", "Overview", 2)
         page.get_by_role("link", name="Usage").click()
         page.get_by_role("heading", name="Usage", exact=True).wait_for()

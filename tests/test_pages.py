@@ -176,15 +176,15 @@ def test_the_data_page_tells_up_to_which_day_the_rows_lie_sorted(settings: Setti
         with running(settings) as perch:  # each start begins a row group
             perch.post_events("llm_events", [event(event_time=f"{days[at]:%Y-%m-%d} 12:00:00") for at in (old, new)])
             if old == 0:
-                assert f"Order: sorted up to {days[2]:%Y-%m-%d}" in words(
+                assert f"The store is sorted up to {days[2]:%Y-%m-%d}" in words(
                     open_page(perch.url, perch.admin_token, "data")
                 )
     with running(settings) as perch:
         app = open_page(perch.url, perch.admin_token, "data")
-        assert "Order: sorting: 1 of 2 row groups overlap" in words(app)
+        assert "The store is sorting: 1 of 2 row groups overlap" in words(app)
         assert perch.request("POST", "/v0/order").status_code == 200
         app = open_page(perch.url, perch.admin_token, "data")
-        assert f"Order: sorted up to {days[2]:%Y-%m-%d}" in words(app)
+        assert f"The store is sorted up to {days[2]:%Y-%m-%d}" in words(app)
 
 
 def test_the_data_page_tells_why_rows_were_refused(perch: Perch, open_page: Open) -> None:

@@ -13,7 +13,7 @@ from tests.test_browser import pytestmark as needs_chromium
 from tests.test_endpoints import EVENTS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,15 @@ def test_the_page_and_its_files_answer_without_a_token_and_hold_nothing_else(sma
         assert small.get(f"/docs/{name}", token="").status_code == 404
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with web.chromium() as browser:
+        yield browser
+
+
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with web.chromium() as browser, browser.new_page(viewport={"width": 1280, "height": 1000}) as opened:
+def page(chromium: Browser) -> Iterator[Page]:
+    with chromium.new_page(viewport={"width": 1280, "height": 1000}) as opened:
         yield opened
 
 

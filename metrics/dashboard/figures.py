@@ -153,9 +153,11 @@ def _arrival(rows: client.Rows) -> list[str]:
 def _order(told: pd.Series) -> str:
     """How the rows of closed days lie; a data source that has no time column tells nothing of it."""
     if told.get("overlapping"):
-        return f"Order: sorting: {told['overlapping']:,} of {told['row_groups']:,} row groups overlap"
+        return f"The store is sorting: {told['overlapping']:,} of {told['row_groups']:,} row groups overlap"
     until = told.get("sorted_until")
-    return "Order: no day is closed yet" if pd.isna(until) else f"Order: sorted up to {until}"
+    return (
+        "The store sorts a day when it is over: none is yet" if pd.isna(until) else f"The store is sorted up to {until}"
+    )
 
 
 def unpriced(rows: client.Rows, filters: Filters) -> None:
@@ -172,7 +174,7 @@ def unpriced(rows: client.Rows, filters: Filters) -> None:
     if len(adding):
         st.caption("Add to `prices.toml` of the project with the prices filled in; `python -m metrics reprice` then "
                    "prices the calls that are stored.")  # fmt: skip
-        st.code("\n\n".join(adding), language="toml", height=min(220, 40 + 120 * len(adding)))
+        st.code("\n\n".join(adding), language=None, height=220 if len(adding) > 1 else "content")
     return None
 
 
@@ -195,7 +197,7 @@ def calls_api(rows: client.Rows, filters: Filters, more: Mapping[str, str]) -> N
     )
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" -o calls.parquet \\\n     '{url}'",
-        language="bash",
+        language=None,
         wrap_lines=True,
     )
 
@@ -212,7 +214,7 @@ def api(rows: client.Rows, filters: Filters) -> None:
     )
     st.code(
         f"curl -H \"Authorization: Bearer $PERCH_TOKEN\" \\\n     '{url}/v0/pipes/llm_totals.json?{query}'",
-        language="bash",
+        language=None,
         wrap_lines=True,
     )
 

@@ -17,14 +17,16 @@ st.set_page_config(
 from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - the path has to be set before
 
 # Streamlit has no setting for these: narrower margins beside the page, seven ranges on one line, and an "API" that can
-# be read while it is open on a dark page; small buttons for the filters below the title; and a link that nobody sees
-# (urlstate.drill).
+# be read while it is open on a dark page; code and links in small type and the chosen one of several that can be read
+# too; small buttons for the filters below the title; and a link that nobody sees (urlstate.drill).
 st.html(
     "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
     "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem } "
     "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important } "
     ".st-key-chosen button { min-height: 1.6rem; padding: 0 .6rem; font-size: .8rem } .st-key-drill { display: none }"
-    "</style>"
+    "[data-testid=stCaptionContainer] code { font-size: .92em } "
+    "[data-testid=stCaptionContainer] a { color: inherit !important } "
+    "[data-testid=stButtonGroup] [data-selected=true] p { color: light-dark(#4F46E5, #A5B4FC) }</style>"
 )
 st.logo(":material/monitoring:", size="large")
 

@@ -65,7 +65,8 @@ def draw(values: pd.DataFrame, view: filters.Filters) -> None:
         automatic = f"Auto ({view.granularity})" if st.session_state["granularity"] == "auto" else "Auto"
         st.selectbox("Granularity", allowed, format_func=lambda g: automatic if g == "auto" else g, key="granularity")
         st.selectbox("Time zone", options()["timezone"], format_func=_zone_label, key="timezone")
-        _compare()
+        if st.session_state["range"] != "all":  # before it there is nothing to compare with
+            _compare()
         st.segmented_control("Refresh", list(filters.REFRESH), required=True, key="refresh", width="stretch")
 
 
@@ -90,7 +91,7 @@ def _dates_changed() -> None:
 def _values(dimension: str, known: list[str]) -> None:
     chosen = st.session_state[dimension]
     choices = [*known, *(value for value in chosen if value not in known)]
-    if choices:
+    if len(choices) > 1 or chosen:  # one value is no choice
         label = dimension.capitalize()
         st.multiselect(label, choices, key=dimension, placeholder=f"All {len(known)}" if known else "All")
 
@@ -101,7 +102,6 @@ def _compare() -> None:
         list(filters.COMPARE),
         format_func=filters.COMPARE.__getitem__,
         key="compare",
-        disabled=st.session_state["range"] == "all",
     )
 
 

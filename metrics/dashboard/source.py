@@ -46,7 +46,7 @@ def parquet(rows: pd.DataFrame) -> bytes:
 
 
 def _one(read: client.Read, panel: str) -> None:
-    st.code(curl(read.call), language="bash", wrap_lines=True)
+    st.code(curl(read.call), language=None, wrap_lines=True)
     with st.container(horizontal=True, vertical_alignment="center"):
         files(read.rows, read.call.path.rsplit("/", 1)[-1].removesuffix(".json"), f"{panel}-{read.name}")
         st.caption(fmt.plural(len(read.rows), "row"), width="content")

@@ -43,6 +43,14 @@ def slowest(speed: pd.DataFrame) -> None:
     states.remark(said)
 
 
+def tells_first_token(rows: client.Rows) -> bool:
+    """Whether any call of the view tells the time to its first token."""
+    try:
+        return bool(rows["latency"]["p50_ttft"].notna().any())
+    except (client.ApiError, LookupError):  # its panel says so
+        return False
+
+
 def first_token(latency: pd.DataFrame, filters: Filters) -> None:
     """The time to the first token, where any call tells it."""
     if latency["p50_ttft"].notna().any():

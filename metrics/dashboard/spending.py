@@ -42,14 +42,15 @@ def _month_start(filters: Filters) -> datetime:
 
 
 def _is_over(filters: Filters) -> bool:
-    """Whether the view ends with its month, so that nothing of it is left."""
+    """Whether the month in which the view ends is over by now: then nobody asks where it leads."""
     first = _month_start(filters).astimezone(filters.zone)
     after = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return min(filters.end, filters.now) >= after
+    return filters.now >= after
 
 
 def month_so_far(rows: client.Rows, filters: Filters) -> None:
-    """The month in words: spent, against the month before, and where it leads or why that is not told."""
+    """The month in words: spent, against the month before, and where it leads or why that is not told. A month that
+    is over leads nowhere."""
     forecast = rows["forecast"]
     if forecast.empty:
         st.caption("No call in this month or the one before.")
@@ -66,22 +67,24 @@ def month_so_far(rows: client.Rows, filters: Filters) -> None:
         delta_arrow="off" if change == "new" else "auto",
     )
     columns[0].caption(f"against {against}" if change is not None else against)
-    columns[1].metric("Forecast for its end", fmt.dollars(told["forecast"]))
-    columns[1].caption(_band(told, over=_is_over(filters)))
+    if _is_over(filters):
+        columns[1].metric("The whole month before", fmt.dollars(told["last_month_cost"]))
+        columns[1].caption("The month is over")
+    else:
+        columns[1].metric("Forecast for its end", fmt.dollars(told["forecast"]))
+        columns[1].caption(_band(told))
     if told["unpriced_requests"]:
         states.remark([f"{fmt.plural(told['unpriced_requests'], 'request')} of the month unpriced, in none of these"])
 
 
-def _band(told: pd.Series, over: bool) -> str:
+def _band(told: pd.Series) -> str:
     if not fmt.known(told["forecast"]):
         return f"No forecast: {told['reason']}"
-    if over:
-        return f"The month is over; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
     low, high = fmt.dollars(told["forecast_low"]), fmt.dollars(told["forecast_high"])
     return f"8 of 10 times between {low} and {high}; the whole month before cost {fmt.dollars(told['last_month_cost'])}"
 
 
-def month_course(rows: client.Rows) -> None:
+def month_course(rows: client.Rows, filters: Filters) -> None:
     """The month day by day, added up, beside the one before, with the forecast and the budget of all calls."""
     forecast, days = rows["forecast"], rows["month"]
     if forecast.empty or days.empty:
@@ -93,7 +96,7 @@ def month_course(rows: client.Rows) -> None:
     course["previous"] = before if before.any() else np.nan
     ahead = days["expected_cost"].notna()
     course["forecast"] = np.nan
-    if fmt.known(told["forecast"]):
+    if fmt.known(told["forecast"]) and not _is_over(filters):
         eve = ahead.shift(-1, fill_value=False) & ~ahead  # the dashes go on where the line ends
         course["forecast"] = days["cumulative_cost"].where(ahead, course["actual"].where(eve))
     # The band widens with the root of the days ahead, and at the end of the month is that of the endpoint.
@@ -123,7 +126,7 @@ def budgets(rows: client.Rows) -> None:
         st.caption(
             "No budget is set. It is an amount a month, for all calls or a team, feature, model, provider, environment:"
         )
-        st.code(SET_BUDGET.format(url=viewer.api_url()), language="bash", wrap_lines=True)
+        st.code(SET_BUDGET.format(url=viewer.api_url()), language=None, wrap_lines=True)
         return
     lines = held.assign(
         name=[budget_name(row) for _, row in held.iterrows()],

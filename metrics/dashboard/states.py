@@ -133,7 +133,7 @@ def first_run(quarantined: int) -> None:
     with card("rocket_launch", "No events yet"):
         line("Send the first one; this page shows it within seconds.")
         command = FIRST_EVENT.format(url=viewer.api_url(), token=_token_text(), now=pd.Timestamp.now("UTC"))
-        st.code(command, language="bash", width=620, wrap_lines=True)
+        st.code(command, language=None, width=620, wrap_lines=True)
         if quarantined:
             line(f"**{fmt.plural(quarantined, 'row')} arrived but could not be read**: the Data page says why.")
         line("To look around first, fill in demo data: `python -m metrics demo`.")

@@ -17,6 +17,9 @@ from metrics.dashboard.charts.theme import Theme, theme
 APART = (0.55, 0.09)
 """Shares of the width and the height by which names stay apart: where calls are fewer, the pointer tells the name."""
 
+LOW_SUCCESS = 0.95
+"""Below this success rate a triangle stands in the bubble, for eyes that do not tell its colour."""
+
 LEAST_SUCCESS = 0.9
 """The success rate from which on down a bubble has the colour of failure."""
 
@@ -56,13 +59,24 @@ def _free(placed: pd.DataFrame) -> list[bool]:
 @lru_cache(maxsize=4)
 def _spec(look: Theme) -> parts.Spec:
     log = alt.Scale(type="log", nice=False, padding=26)
+    wide = alt.Scale(type="log", nice=False, padding=66)  # half a name stands beside a bubble at the edge
     across = alt.Axis(
-        tickCount=4, grid=False, labelExpr=parts.DOLLARS, labelOverlap="greedy", domainOpacity=0.4, tickOpacity=0.4
+        values=[10.0**power for power in range(-4, 6)],
+        grid=False,
+        labelExpr=parts.DOLLARS,
+        labelOverlap="greedy",
+        domainOpacity=0.4,
+        tickOpacity=0.4,
     )
     down = alt.Axis(
-        tickCount=4, labelExpr=parts.SECONDS, labelOverlap="greedy", domain=False, ticks=False, gridOpacity=0.55
+        values=parts.LOG_SECONDS,
+        labelExpr=parts.SECONDS,
+        labelOverlap="greedy",
+        domain=False,
+        ticks=False,
+        gridOpacity=0.55,
     )
-    x = alt.X("cost_per_1000_requests:Q", title="Cost per 1,000 requests", scale=log, axis=across)
+    x = alt.X("cost_per_1000_requests:Q", title="Cost per 1,000 requests", scale=wide, axis=across)
     y = alt.Y("p95_latency:Q", title="p95 latency", scale=log, axis=down)
     worst = alt.Scale(domain=[LEAST_SUCCESS, 1], range=[look.bad, look.series[0]], clamp=True, interpolate="rgb")
     legend = alt.Legend(
@@ -83,6 +97,10 @@ def _spec(look: Theme) -> parts.Spec:
             alt.Tooltip("requests:Q", title="Requests", format=","),
         ],
     )
-    names = parts.rows("bubbles").mark_text(dy=-16, fontSize=11, color=look.text).encode(x=x, y=y, text="label:N")
+    names = parts.rows("bubbles").mark_text(dy=-20, fontSize=11, color=look.text).encode(x=x, y=y, text="label:N")
     circles = circles.add_params(clicks.parameter("model_name"))
-    return parts.framed([parts.named(circles, "bubbles"), parts.named(names, "names")], 300, look)
+    failing = parts.rows("bubbles").transform_filter(alt.datum.success_rate < LOW_SUCCESS)
+    failing = failing.mark_point(shape="triangle-down", filled=True, size=26, color=look.background, opacity=1)
+    layers = [circles, failing.encode(x=x, y=y), names]
+    called = [parts.named(layer, name) for layer, name in zip(layers, ("bubbles", "failing", "names"), strict=True)]
+    return parts.framed(called, 300, look)

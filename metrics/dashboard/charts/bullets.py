@@ -50,8 +50,8 @@ def _spec(names: tuple[str, ...], look: Theme) -> parts.Spec:
         base.mark_bar(height=10, cornerRadius=2).encode(x=x, color=alt.Color("state:N", scale=tone, legend=None)),
         base.mark_tick(color=look.text, thickness=2.5, size=20).encode(x=alt.X("tick:Q", title=None)),
         parts.rows("rows").mark_rule(color=look.ink, strokeDash=[3, 3]).encode(x=alt.X(datum=1, type="quantitative")),
-        base.mark_text(align="left", dy=-13, fontSize=11, color=look.text).encode(x=alt.value(0), text="row:N"),
-        base.mark_text(align="right", dx=-5, dy=-13, fontSize=11, color=look.text).encode(
+        base.mark_text(align="left", dy=-17, fontSize=11, color=look.text).encode(x=alt.value(0), text="row:N"),
+        base.mark_text(align="right", dx=-5, dy=-17, fontSize=11, color=look.text).encode(
             x=alt.value("width"), text="text:N"
         ),
     ]

@@ -87,7 +87,11 @@ def _latency_spec(names: Sequence[str], labels: Sequence[str], relative: bool, l
     if relative:
         diverging = [look.cool, look.calm, look.warm]
         scale = alt.Scale(type="log", domain=[0.4, 1, 2.5], range=diverging, clamp=True, interpolate="rgb")
-        field, title, values = "ratio:Q", "p95 against the model's own median", [0.5, 1, 2]
+        field, title, values = (
+            "ratio:Q",
+            "p95 against the model's own median",
+            [0.5, 1, 2],
+        )
     colour = alt.Color(field, scale=scale, legend=_gradient(title, values))
     opacity = alt.Opacity("trust:Q", scale=None, legend=None)
     return _grid(names, labels, colour, tips, 22 * len(names), look, opacity, clicked="row")
@@ -101,8 +105,8 @@ def _failures_spec(names: Sequence[str], models: Sequence[str], look: Theme) -> 
         alt.Tooltip("failed_requests:Q", title="Failed", format=","),
     ]
     scale = alt.Scale(type="symlog", range=[look.calm, look.bad], zero=True, interpolate="rgb")
-    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 90))
-    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-35, clicked="cell")
+    colour = alt.Color("failed_requests:Q", scale=scale, legend=_gradient("Failed calls", None, 150))
+    return _grid(names, models, colour, tips, 24 * len(names), look, angle=-60, clicked="cell")
 
 
 @lru_cache(maxsize=4)

@@ -45,7 +45,7 @@ def latency(
     parts.show(spec, key, "Latency p50, p95 and p99 over time", wide=frame[wanted], ends=_ends(frame))
 
 
-def first_token(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 190) -> None:
+def first_token(rows: pd.DataFrame, filters: Filters, *, key: str, height: int = 250) -> None:
     """p50 and p95 of the time to the first token."""
     frame = timeline.complete(rows, timeline.buckets(filters))
     frame["lone"] = timeline.lone(frame["p50_ttft"].where(~frame["partial"]))
@@ -101,8 +101,8 @@ def _latency_spec(granularity: str, height: int, ghost: str, look: Theme) -> par
         _band("p50", "p95", p50, 0.14, granularity),
         parts.whole(_long()).mark_line(interpolate="monotone", strokeWidth=1.8).encode(x=x, y=y, color=colour),
         parts.rows("ends")
-        .mark_text(align="left", dx=6, fontSize=11, fontWeight=600)
-        .encode(x=x, y=y, color=colour, text="percentile:N"),
+        .mark_text(align="left", dx=6, fontSize=11, fontWeight=600, color=look.text)
+        .encode(x=x, y=y, text="percentile:N"),
         _long().mark_circle(size=44).encode(x=x, y=y, color=colour, opacity=shown),
     ]
     if ghost:
@@ -157,7 +157,9 @@ def _success_spec(granularity: str, height: int, look: Theme) -> parts.Spec:
     dashes = parts.rows("rows").mark_line(strokeDash=[4, 4], strokeWidth=1, color=look.bad, opacity=0.8)
     tone = alt.when("datum.breach").then(alt.value(look.bad)).otherwise(alt.value(look.good))
     shown = parts.points(pointer, "datum.breach")
-    points = parts.rows("rows").mark_circle(size=34).encode(x=x, y=y, color=tone, opacity=shown)
+    shape = alt.when("datum.breach").then(alt.value("triangle-down")).otherwise(alt.value("circle"))
+    points = parts.rows("rows").mark_point(filled=True, size=40)
+    points = points.encode(x=x, y=y, color=tone, shape=shape, opacity=shown)
     tips = [
         alt.Tooltip("when:N", title="Time"),
         alt.Tooltip("text:N", title="Success"),

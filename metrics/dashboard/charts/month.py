@@ -33,12 +33,13 @@ def draw(days: pd.DataFrame, budget: float | None, *, key: str, height: int = 22
 def _spec(forecast: bool, budget: bool, height: int, look: Theme) -> parts.Spec:
     x = parts.time_axis("day")
     tips = [alt.Tooltip("when:N", title="By the end of")]
-    tips += [alt.Tooltip(f"{line}_text:N", title=name) for line, name in zip(LINES, NAMES, strict=True)]
+    drawn = len(LINES) if forecast else len(LINES) - 1
+    tips += [alt.Tooltip(f"{line}_text:N", title=name) for line, name in zip(LINES[:drawn], NAMES[:drawn], strict=True)]
     tips += [alt.Tooltip("band:N", title="8 of 10 end within")] if forecast else []
-    palette = alt.Scale(domain=list(NAMES), range=[look.series[0], look.other, look.series[0]])
-    dashes = alt.Scale(domain=list(NAMES), range=[[1, 0], [1, 0], [5, 4]])
+    palette = alt.Scale(domain=list(NAMES[:drawn]), range=[look.series[0], look.other, look.series[0]][:drawn])
+    dashes = alt.Scale(domain=list(NAMES[:drawn]), range=[[1, 0], [1, 0], [5, 4]][:drawn])
     layers = []
-    for name, title in zip(LINES, NAMES, strict=True):
+    for name, title in zip(LINES[:drawn], NAMES[:drawn], strict=True):
         line = parts.rows("days").mark_line(strokeWidth=2 if name == "actual" else 1.6)
         line = line.transform_calculate(line=f"'{title}'").encode(
             x=x,
@@ -54,6 +55,9 @@ def _spec(forecast: bool, budget: bool, height: int, look: Theme) -> parts.Spec:
     if budget:
         rule = parts.rows("days").mark_line(color=look.bad, strokeDash=[2, 3], strokeWidth=1.5)
         layers.append(parts.named(rule.encode(x=x, y=parts.value_axis("budget:Q", parts.DOLLARS)), "budget"))
+        word = parts.rows("days").mark_text(align="left", dx=4, dy=-7, fontSize=11, color=look.ink, text="Budget")
+        one = parts.value_axis("max(budget):Q", parts.DOLLARS)
+        layers.append(parts.named(word.encode(x=alt.value(0), y=one), "word"))
     pointer = parts.hover()
     layers.append(parts.crosshair("days", "day", tips, pointer, look))
     return parts.framed(layers, height, look, right=16)

@@ -23,6 +23,8 @@ SECONDS = (
     ": datum.value < 1200 ? format(datum.value, '~g') + ' s' : format(datum.value / 60, '.0f') + ' min'"
 )
 DOLLARS = "'$' + (datum.value < 1000 ? format(datum.value, ',~g') : replace(format(datum.value, '~s'), 'G', 'B'))"
+LOG_SECONDS = [*(step * 10**power for power in range(-3, 3) for step in (1, 2, 5)), 1200, 3600]
+"""The ticks of a logarithmic axis of seconds; Vega's own would have 7 and 9 and no 10."""
 COUNT = "datum.value < 10000 ? format(datum.value, ',~f') : replace(format(datum.value, '~s'), 'G', 'B')"
 
 _TIMES = {

@@ -36,7 +36,12 @@ def _spec(names: tuple[str, ...], look: Theme) -> parts.Spec:
     down = alt.Axis(ticks=False, domain=False, labelLimit=170, labelOverlap=False, labelPadding=6)
     y = alt.Y("row:N", sort=list(names), title=None, axis=down)
     across = alt.Axis(
-        tickCount=5, labelOverlap="greedy", domain=False, ticks=False, gridOpacity=0.55, labelExpr=parts.SECONDS
+        values=parts.LOG_SECONDS,
+        labelOverlap="greedy",
+        domain=False,
+        ticks=False,
+        gridOpacity=0.55,
+        labelExpr=parts.SECONDS,
     )
     scale = alt.Scale(type="log", nice=False, padding=12)
     tips = [alt.Tooltip("model_name:N", title="Model")]

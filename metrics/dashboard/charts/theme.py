@@ -1,7 +1,7 @@
 """Colours of both schemes.
 
-The categorical colours were searched for the largest smallest distance over normal, deutan, protan and tritan sight.
-Amber and green are below 3:1 on white, so colour never stands alone: order, labels, tooltips and tables say it too.
+Searched for the largest smallest distance over usual sight and its three deficiencies, each at 3:1 or more against the
+background; `tests/colours.py` measures it. Good and bad differ in lightness, and never by colour alone.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ class Theme:
     calm: str
     warm: str
     ramp: Literal["purples", "inferno"]
-    other: str = "#9CA3AF"
+    other: str = "#7C8089"
 
 
 LIGHT = Theme(
     name="light",
-    series=("#4F46E5", "#F59E0B", "#6C8FF0", "#D55E00", "#4FC163", "#882255", "#9C6B4E", "#64748B"),
+    series=("#4F46E5", "#F65C22", "#B1354E", "#B176DF", "#3F4D7C", "#02A75D", "#614D10", "#9A31AC"),
     background="#FFFFFF",
     text="#18181B",
     ink="#71717A",
     good="#0E9F6E",
-    bad="#DC2626",
-    cool="#0D9488",
+    bad="#B91C1C",
+    cool="#0369A1",
     calm="#F4F4F5",
     warm="#EA580C",
     ramp="purples",
 )
 DARK = Theme(
     name="dark",
-    series=("#97BBF5", "#EFB118", "#A463F2", "#D55E00", "#5EEAD4", "#DDCC77", "#4477AA", "#9C6B4E"),
+    series=("#97BBF5", "#E8D846", "#D73E3D", "#4159D4", "#F5929D", "#7EAF32", "#BE76F5", "#A52E94"),
     background="#0B0B0F",
     text="#EDEDEF",
     ink="#A1A1AA",
-    good="#34D399",
+    good="#6EE7B7",
     bad="#F87171",
-    cool="#2DD4BF",
+    cool="#38BDF8",
     calm="#17171F",
     warm="#F97316",
     ramp="inferno",
