@@ -321,7 +321,7 @@ def _of_viewers(viewers: Mapping[str, Any]) -> list[str]:
     cores = ", ".join(f"{name} {used:.2f}" for name, used in viewers["cores"].items())
     return [
         "",
-        f"{viewers['count']} viewers, a refresh each {EVERY} s, {len(each)} refreshes (target: p95 {REFRESH_TARGET:g}):",
+        f"{viewers['count']} viewers, a refresh each {EVERY} s (target p95: {REFRESH_TARGET:g}); {len(each)} in all:",
         f"until the last message {_cell(each, REFRESH_TARGET)}; in a tab of Chromium among them, until all is drawn "
         + _cell(viewers["in_browser"], REFRESH_TARGET),
         f"by page, p50 / worst: {pages}",
