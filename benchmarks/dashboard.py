@@ -172,7 +172,7 @@ def _open(context: BrowserContext, url: str, page: str, refresh: str = "") -> Pa
     return tab
 
 
-def _done(tab: Page, seconds: float = 60) -> dict[str, Any]:
+def _done(tab: Page, seconds: float = 120) -> dict[str, Any]:
     """Wait until all is drawn; the seconds to the first changed figure (None: no figure changed) and to all.
 
     Raises:

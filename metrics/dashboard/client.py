@@ -188,7 +188,8 @@ def fetch(**calls: Call) -> Rows:
     Raises:
         ApiAway: the API does not answer at all, so that no part of the page can be drawn.
     """
-    answers = {one: _ask(one) for call in calls.values() for one in _single(call)}
+    url, token = load_settings().url, viewer.token()
+    answers = {one: _ask((url, token, one)) for call in calls.values() for one in _single(call)}
     asked = [answer for answer in answers.values() if not answer.done()]
     first = wait(asked, return_when=FIRST_COMPLETED).done if asked else answers.values()
     for answer in first:
@@ -266,9 +267,8 @@ def _single(call: Call) -> list[Call]:
     return [replace(call, before=None), call.before] if call.before else [call]
 
 
-def _ask(call: Call) -> Answer:
+def _ask(key: Key) -> Answer:
     """The answer of one request, which may be under way; the token is part of what it is shared by."""
-    key = load_settings().url, viewer.token(), call
     if away := _away.get():
         return _recalled(key, *away)
     with _sharing:
