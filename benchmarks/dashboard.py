@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table and write all figures to a file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, default=10_000_000, metavar="N", help="calls in the store")
-    parser.add_argument("--repeats", type=int, default=5, help="times that each page is opened, clicked and filtered")
+    parser.add_argument("--repeats", type=int, default=4, help="times that each page is opened, clicked and filtered")
     parser.add_argument("--refreshes", type=int, default=3, help="refreshes of each viewer")
     parser.add_argument("--viewers", type=int, default=20, help="viewers at the same time (0: not measured)")
     parser.add_argument("--only", nargs="+", choices=PAGES, default=PAGES, metavar="PAGE", help=", ".join(PAGES))
