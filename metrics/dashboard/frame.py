@@ -45,9 +45,6 @@ class View:
 HEALTH = ("events", "demo_events", "quarantined_events", "first_event_time", "last_event_time")
 """What every page needs to know of the store, whatever the filters."""
 
-_STORE = {"health": client.pipe("ingest_health"), "values": client.pipe("llm_dimensions")}
-"""What every page asks before its own questions, at once."""
-
 
 @dataclass(frozen=True)
 class _Top:
@@ -174,7 +171,7 @@ def _wait_for_the_first_event() -> None:
 
 
 def _health(ask: Callable[..., client.Rows] = client.latest) -> pd.Series:
-    rows = ask(**_STORE)["health"]
+    rows = ask(health=client.pipe("ingest_health"))["health"]
     if rows.empty or not set(HEALTH) <= set(rows):
         raise client.EndpointFailed(f"ingest_health has to answer with one row of {', '.join(HEALTH)}.")
     return rows.iloc[0]
@@ -183,7 +180,7 @@ def _health(ask: Callable[..., client.Rows] = client.latest) -> pd.Series:
 def _values() -> pd.DataFrame:
     columns = ["dimension", "value", "requests", "total_cost"]
     try:
-        return client.latest(**_STORE)["values"].reindex(columns=columns)
+        return client.latest(values=client.pipe("llm_dimensions"))["values"].reindex(columns=columns)
     except client.EndpointFailed:  # no values to choose from, and colours by the order of the view
         return pd.DataFrame(columns=columns)
 
