@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c $(NEW_ENOUGH) >/dev/null 2>&1 && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints bench-order soak ui pictures fuzz
+.PHONY: help run test lint format docs clean bench bench-ingest bench-strangers bench-endpoints bench-order bench-ui soak ui pictures fuzz
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -45,6 +45,9 @@ bench-order: $(DEV)  ## Measure sorting a shuffled month of 10 million rows besi
 
 bench-strangers: $(DEV)  ## Measure ingest beside runaway queries of scoped tokens (needs wrk; about 2 minutes)
 	@$(PY) -m benchmarks.strangers
+
+bench-ui: $(DEV)  ## Measure the dashboard in Chromium with 10 million calls behind it (about 7 minutes)
+	@$(PY) -m benchmarks.dashboard
 
 docs: $(DEV)  ## Write the generated pages of docs/ anew
 	@$(PY) -m metrics docs

@@ -2,6 +2,7 @@
 
 Writes `benchmarks.md`, tables with ratios and how to repeat them, and `benchmarks.svg`, rows against time of both
 engines, one small panel for each question. The picture holds all that it needs and follows the reader's colour scheme.
+Of the figures of `make bench-ui` it writes the last section of the page, "The dashboard", and leaves the rest alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from benchmarks.dashboard import told
 from benchmarks.endpoints import quantile
 
 Run = Mapping[str, Any]
@@ -33,7 +35,13 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit("Usage: python -m benchmarks.draw RESULTS.json FOLDER")
     results, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    (folder / "benchmarks.md").write_text(page(results))
+    written = folder / "benchmarks.md"
+    head, mark, section = (written.read_text() if written.exists() else "").partition(DASHBOARD)
+    if "pages" in results:
+        written.write_text(f"{head.rstrip()}\n\n{of_dashboard(results)}")
+        print(f"Wrote the dashboard's section of {written}.")
+        return
+    written.write_text(f"{page(results)}{mark and chr(10)}{mark}{section}")
     (folder / "benchmarks.svg").write_text(picture(results["runs"]))
     print(f"Wrote {folder / 'benchmarks.md'} and {folder / 'benchmarks.svg'}.")
 
@@ -131,6 +139,28 @@ $ python -m benchmarks.draw results.json docs/
 
 The page cache is dropped before cold calls where the user may do that (root); each table says whether it was.
 """
+
+
+DASHBOARD = "## The dashboard\n"
+
+MEASURED = """
+How long whoever looks at the dashboard waits, measured by `make bench-ui` in Chromium on the machine that also runs the
+API and the dashboard, so that all three share its cores: with a machine of its own the browser would be faster.
+
+- **click:** on a page's link in an open session. **model, range:** a change of that filter, until the first figure
+  changed ("first") and until all is drawn. **cold load:** a new tab, with what the browser has cached from before.
+- **All** is the frame after the last change of the page; its script has ended and each chart is drawn. A page without
+  figures counts from its first chart or table that changed.
+- No rendering finds answers that the dashboard had kept from another one, but those that two panels share.
+- Of the viewers all but one have no browser and speak Streamlit's protocol: twenty browsers would measure each other.
+- In about a minute, without viewers: `python -m benchmarks.dashboard --rows 1000000 --repeats 1 --viewers 0`.
+
+"""
+
+
+def of_dashboard(results: Mapping[str, Any]) -> str:
+    """The section of the page that tells how fast the dashboard is."""
+    return f"{DASHBOARD}{MEASURED}{told(results)}\n"
 
 
 def page(results: Mapping[str, Any]) -> str:

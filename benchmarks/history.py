@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -243,8 +243,10 @@ def measure_perch(
     return figures
 
 
-def load(folder: Path, files: Sequence[Path]) -> None:
+def load(folder: Path, files: Sequence[Path], moved: timedelta = timedelta()) -> None:
     """Fill a new store with the months, one commit each, in a process that takes little memory.
+
+    `moved` makes all events that much later; what then lies ahead of now is left out.
 
     The months count as exported, since they lie there as files, so that a stop does not write them again.
     """
@@ -257,8 +259,10 @@ def load(folder: Path, files: Sequence[Path]) -> None:
             with store.transaction() as connection:
                 connection.execute(
                     f"INSERT INTO rows.llm_events ({names}, _seq) "
-                    f"SELECT {names}, $seq FROM read_parquet($file, hive_partitioning = false)",
-                    {"seq": seq, "file": str(file)},
+                    f"SELECT {names}, $seq FROM (SELECT * REPLACE (event_time + $moved AS event_time, "
+                    "ingested_at + $moved AS ingested_at) FROM read_parquet($file, hive_partitioning = false)) "
+                    "WHERE event_time <= $now",
+                    {"seq": seq, "file": str(file), "moved": moved, "now": datetime.now(UTC).replace(tzinfo=None)},
                 )
             store.fold_log()
         with store.transaction() as connection:

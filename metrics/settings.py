@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -147,6 +148,12 @@ def load_settings() -> Settings:
     Raises:
         StartError: a value is not valid; the sentence names the variable, the value and what was expected.
     """
+    return _read(frozenset(pair for pair in os.environ.items() if pair[0].upper().startswith("PERCH_")))
+
+
+@lru_cache(maxsize=8)
+def _read(environment: frozenset[tuple[str, str]]) -> Settings:
+    """The settings of this environment, read once: a page of the dashboard asks for them some forty times."""
     try:
         return Settings()
     except ValidationError as error:

@@ -12,10 +12,10 @@ def body(view: frame.View) -> None:
         totals=view.totals(),
         store=client.datasource("llm_events", "statistics"),
         lag=client.pipe("ingest_lag"),
+        order=client.datasource("llm_events", "order"),
         quarantine=client.pipe("ingest_quarantine", limit="100"),
         sources=client.pipe("llm_cost_sources", filters.period()),
         exports=client.datasource("llm_events", "exports"),
-        order=client.datasource("llm_events", "order"),
         unpriced=client.pipe("llm_unpriced", filters.period()),
         prices=client.prices(),
     )

@@ -13,11 +13,11 @@ def body(view: frame.View) -> None:
         series=client.pipe("llm_usage_timeseries", filters.series()),
         errors=client.pipe("llm_errors", filters.period(), limit="500"),
         compared=client.pipe("llm_errors_compared", filters.compared()),
+        wasted=client.pipe("llm_wasted_spend", filters.period()),
         all_errors=client.pipe("llm_errors", limit="500"),
         errors_over_time=client.pipe("llm_errors_timeseries", filters.series()),
         matrix=client.pipe("llm_errors_by_model", filters.period()),
         models=client.pipe("llm_models_compared", filters.period()),
-        wasted=client.pipe("llm_wasted_spend", filters.period()),
         reliability=client.pipe("llm_reliability", filters.series()),
     )
     if figures.errors(rows, view):

@@ -11,8 +11,8 @@ def body(view: frame.View) -> None:
     coarse = filters.coarse()
     rows = client.fetch(
         totals=view.totals(),
-        models=client.pipe("llm_models_compared", filters.period()),
         switches=client.pipe("llm_model_switches", filters.period()),
+        models=client.pipe("llm_models_compared", filters.period()),
         adoption=client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
         first_seen=client.pipe("llm_first_seen", filters.period()),
         series=client.pipe("llm_usage_timeseries", filters.series(coarse), dimension="model"),

@@ -14,6 +14,8 @@ def body(view: frame.View) -> None:
     rows = client.fetch(
         totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
+        wasted=client.pipe("llm_wasted_spend", filters.period()),
+        **spending.month_calls(filters),
         split=client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
         drivers=client.pipe("llm_cost_drivers", filters.compared(), dimension=dimension),
         users=client.pipe("llm_heaviest", filters.period(), dimension="user", limit="50"),
@@ -21,12 +23,10 @@ def body(view: frame.View) -> None:
         active=client.pipe("llm_adoption", filters.series()),
         activity=client.pipe("llm_activity", filters.period(), timezone=filters.timezone),
         usage=client.pipe("llm_usage_by_model", filters.period()),
-        wasted=client.pipe("llm_wasted_spend", filters.period()),
         cache=client.pipe("llm_cache", filters.period()),
         unpriced=client.pipe("llm_unpriced", filters.period()),
         outliers=client.pipe("llm_cost_outliers", filters.period(), limit="50"),
         prices=client.prices(),
-        **spending.month_calls(filters),
         **view.earlier("llm_usage_timeseries"),
     )
     if figures.usage(rows, view):

@@ -66,6 +66,7 @@ class Dashboard:
 
     url: str
     log: Path
+    pid: int
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def dashboard(
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(url, process, log)
-            yield Dashboard(url, log)
+            yield Dashboard(url, log, process.pid)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(10)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks import draw, history
+from benchmarks import dashboard, draw, history
 from benchmarks.ingest import without_rollups
 from benchmarks.questions import EXACT, compare, questions
 from benchmarks.year import COLUMNS, bodies, write
@@ -69,6 +69,28 @@ def test_a_project_without_rollups_keeps_the_rest(tmp_path: Path) -> None:
         (tmp_path / "project" / name).write_text(text)
     copied = without_rollups(tmp_path / "project", tmp_path / "copy")
     assert {path.name for path in copied.iterdir()} == texts.keys() - {"fill.pipe"}
+
+
+def test_the_page_keeps_its_section_of_the_dashboard_and_tells_a_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overview = {name: [0.2] * 3 for name in dashboard.MEASURES} | {"click": [0.4, 1.6], "model_first": []}
+    viewers = {"count": 20, "refreshes": {"overview": [0.5, 0.7]}, "in_browser": [1.9], "cores": {"api": 0.25}}
+    results = {"rows": 10**7, "repeats": 3, "made_at": "2026-11-30", "machine": {"cores": 2, "processor": "X"}}
+    file, page = tmp_path / "ui.json", tmp_path / "benchmarks.md"
+    file.write_text(json.dumps({**results, "pages": {"overview": overview}, "viewers": viewers}))
+    page.write_text("# Benchmarks\n\nThe rest.\n")
+    monkeypatch.setattr("sys.argv", ["draw", str(file), str(tmp_path)])
+    for _ in range(2):  # the second time it replaces its section
+        draw.main()
+        written = page.read_text()
+        assert written.startswith("# Benchmarks\n\nThe rest.\n\n## The dashboard\n")
+        assert written.count("## The dashboard") == 1
+    assert (
+        "| Overview | **1.60 / 1.60** | no figure | 0.20 / 0.20 | 0.20 / 0.20 | 0.20 / 0.20 | 0.20 / 0.20 |" in written
+    )
+    assert "0.70 / 0.70" in written
+    assert "**1.90 / 1.90**" in written
 
 
 @pytest.mark.clickhouse

@@ -1,8 +1,10 @@
 """HTTP -> frames: the dashboard's one door to the API.
 
-Requests share a pool of connections, run side by side, and their answers are kept for `FRESH` seconds, so that all
-viewers of one view cost one request. One endpoint that fails is kept as its failure and raised where it is read. The
-last answers are kept longer: while the API is away a page may show them once more, marked as old.
+Requests share a pool of connections and run side by side, in the order in which a page names them. An answer is shared
+by all who ask the same with the same token, while it is under way and for `FRESH` seconds, so that all viewers of one
+view cost one request. A page does not wait for all of its answers but, panel by panel, for what the panel reads; one
+endpoint that fails is raised there. The last answers are kept longer: while the API is away a page may show them once
+more, marked as old.
 """
 
 from __future__ import annotations
@@ -11,14 +13,15 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from time import monotonic
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -34,10 +37,17 @@ FRESH = 15
 TIMEOUT = (1.5, 20)
 """Seconds to connect and to wait for an answer (the API itself stops a query after PERCH_QUERY_TIMEOUT)."""
 
-REMEMBERED = 512
-"""Answers that are kept for the time when the API is away."""
+KEPT = 512
+"""Answers that are shared, and answers that are kept for the time when the API is away."""
+
+SIDE_BY_SIDE = 4
+"""Requests that run at once. More would have all answers late, where these few have those that a page draws first
+early."""
 
 Params = Mapping[str, str | Sequence[str]]
+
+Answer = Future[pd.DataFrame]
+Value = TypeVar("Value")
 
 
 class ApiError(Exception):
@@ -79,6 +89,10 @@ class Call:
         return viewer.api_url() + self.path + (f"?{query}" if query else "")
 
 
+Key = tuple[str, str, Call]
+"""What an answer is shared by: the API's address, the token, the call."""
+
+
 @dataclass(frozen=True)
 class Read:
     """What a panel has read: the name it has on the page, the call behind it and its rows."""
@@ -106,16 +120,23 @@ def prices() -> Call:
 
 
 class Rows:
-    """Answers by the names they were asked for under; reading one that failed raises its `EndpointFailed`."""
+    """Answers by the names they were asked for under.
 
-    def __init__(self, calls: Mapping[str, Call], answers: Mapping[str, Future[pd.DataFrame]]) -> None:
+    To read one is to wait for it, and raises its `EndpointFailed` where it failed.
+    """
+
+    def __init__(self, calls: Mapping[str, Call], answers: Mapping[Call, Answer]) -> None:
         self._calls = calls
         self._answers = answers
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        rows = self._answers[name].result()
+        call = self._calls[name]
+        try:
+            rows = self._answers[call].result().copy(deep=False)  # a frame of their own, for the answer is shared
+        except ApiAway as failure:  # it went away while the page was being drawn: the next time all of the page says so
+            raise EndpointFailed(str(failure)) from failure
         if (noted := _noted.get()) is not None and all(name != read.name for read in noted):
-            noted.append(Read(name, self._calls[name], rows))
+            noted.append(Read(name, call, rows))
         return rows
 
 
@@ -149,15 +170,16 @@ def recalling(failure: ApiAway) -> Iterator[list[datetime]]:
 
 
 def fetch(**calls: Call) -> Rows:
-    """Make all calls side by side.
+    """Ask all calls side by side, those that are named first first; returns once the API has answered one of them.
 
     Raises:
         ApiAway: the API does not answer at all, so that no part of the page can be drawn.
     """
     url, token = load_settings().url, viewer.token()
-    ask = _frame if (away := _away.get()) is None else _recall(*away)
-    answers = {name: _pool().submit(ask, url, token, call) for name, call in calls.items()}
-    for answer in answers.values():
+    answers = {call: _ask((url, token, call)) for call in calls.values()}
+    asked = [answer for answer in answers.values() if not answer.done()]
+    first = wait(asked, return_when=FIRST_COMPLETED).done if asked else answers.values()
+    for answer in first:
         if isinstance(failure := answer.exception(), ApiAway):
             raise failure
     return Rows(calls, answers)
@@ -208,16 +230,17 @@ def append(source: str, row: Mapping[str, object]) -> None:
 
 
 def forget(call: Call | None = None) -> None:
-    """Drop one kept answer, or every one: the next run asks again."""
-    if call:
-        _frame.clear(load_settings().url, viewer.token(), call)
-    else:
-        _frame.clear()
+    """Drop one shared answer, or every one: the next run asks again."""
+    with _sharing:
+        if call:
+            _shared.pop((load_settings().url, viewer.token(), call), None)
+        else:
+            _shared.clear()
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(8, thread_name_prefix="perch-client")
+    return ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="perch-client")
 
 
 @cache
@@ -228,35 +251,61 @@ def _session() -> requests.Session:
     return session
 
 
-_memory: OrderedDict[tuple[str, str, Call], tuple[pd.DataFrame, datetime]] = OrderedDict()
-_memorising = threading.Lock()
+_TYPE = re.compile(r"^(?:Nullable|LowCardinality)\((.*)\)$")
+_NUMBER = re.compile(r"U?Int|Float|Decimal")
+
+_shared: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
+_memory: OrderedDict[Key, tuple[pd.DataFrame, datetime]] = OrderedDict()
+_sharing = threading.Lock()
 
 
-def _recall(failure: ApiAway, answered: list[datetime]) -> Callable[[str, str, Call], pd.DataFrame]:
-    def ask(url: str, token: str, call: Call) -> pd.DataFrame:
-        known = _memory.get((url, token, call))
-        if known is None:
-            raise failure
+def _ask(key: Key) -> Answer:
+    """The answer of one request, which may be under way; the token is part of what it is shared by."""
+    if away := _away.get():
+        return _recalled(key, *away)
+    with _sharing:
+        until, answer = _shared.get(key, (0.0, None))
+        if answer and monotonic() < until:
+            return answer
+        answer = _pool().submit(_frame, *key)
+        _keep(_shared, key, (monotonic() + FRESH, answer))
+    answer.add_done_callback(partial(_settled, key))  # outside of the lock: it runs at once where all is over
+    return answer
+
+
+def _settled(key: Key, answer: Answer) -> None:
+    """Remember what was answered; share no failure."""
+    with _sharing:
+        if answer.exception() is None:
+            _keep(_memory, key, (answer.result(), datetime.now(UTC)))
+        elif key in _shared and _shared[key][1] is answer:
+            del _shared[key]
+
+
+def _recalled(key: Key, failure: ApiAway, answered: list[datetime]) -> Answer:
+    answer: Answer = Future()
+    if known := _memory.get(key):
         answered.append(known[1])
-        return known[0]
+        answer.set_result(known[0])
+    else:
+        answer.set_exception(failure)
+    return answer
 
-    return ask
+
+def _keep(kept: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
 
 
-@st.cache_data(ttl=FRESH, max_entries=512, show_spinner=False)
 def _frame(url: str, token: str, call: Call) -> pd.DataFrame:
     body = _get(url, token, call)
     try:
         found = body[call.part]
-        frame = _typed(pd.DataFrame(found if isinstance(found, list) else [found]), body.get("meta", []))
+        return _typed(found if isinstance(found, list) else [found], body.get("meta", []))
     except (KeyError, TypeError, ValueError) as error:
         raise EndpointFailed(f"{call.path} does not answer with rows as Perch does.") from error
-    with _memorising:
-        _memory[url, token, call] = frame, datetime.now(UTC)
-        _memory.move_to_end((url, token, call))
-        while len(_memory) > REMEMBERED:
-            _memory.popitem(last=False)
-    return frame
 
 
 @st.cache_data(ttl=3600, show_spinner=False)
@@ -309,14 +358,15 @@ def _cause(error: requests.RequestException) -> str:
     return "no connection in time" if isinstance(error, requests.Timeout) else "the connection failed"
 
 
-def _typed(frame: pd.DataFrame, meta: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+def _typed(rows: Sequence[Mapping[str, Any]], meta: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """Columns as `meta` types them, also where every value is null: times in UTC, numbers as numbers."""
-    for column in meta:
-        name, kind = column["name"], re.sub(r"^(?:Nullable|LowCardinality)\((.*)\)$", r"\1", column["type"])
-        if name not in frame:
-            frame[name] = pd.Series(dtype="object")
-        if kind.startswith("Date"):
-            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
-        elif re.match(r"U?Int|Float|Decimal", kind):
-            frame[name] = pd.to_numeric(frame[name])
-    return frame
+    if not meta:
+        return pd.DataFrame(rows)
+    kinds = {column["name"]: _TYPE.sub(r"\1", column["type"]) for column in meta}
+    return pd.DataFrame({name: _column([row[name] for row in rows], kind) for name, kind in kinds.items()})
+
+
+def _column(values: list[Any], kind: str) -> Any:
+    if kind.startswith("Date"):
+        return pd.to_datetime(values, utc=True, format="ISO8601")
+    return pd.to_numeric(values) if _NUMBER.match(kind) else values

@@ -38,7 +38,7 @@ def options() -> dict[str, list[str]]:
 def home_zone() -> str:
     """The browser's zone, where it tells one that exists."""
     zone = st.context.timezone or "UTC"
-    return zone if zone in available_timezones() else "UTC"
+    return zone if zone in _zones() else "UTC"
 
 
 def links(place: DeltaGenerator, pages: Sequence[Page]) -> None:
