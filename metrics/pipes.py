@@ -176,7 +176,7 @@ class Endpoint:
         if any(item.values for item in rendered):
             raise _unfit(self.pipe, "a materialized pipe takes no parameters: it runs when rows arrive, not when asked")
         pipes = self._queries(tuple(item.sql for item in rendered))
-        return compile_query(pipes[self.pipe.name], self._tables, pipes=pipes, standing=standing, stored=True)
+        return _kept(pipes[self.pipe.name], self._tables, pipes, standing=tuple(standing.items()), stored=True)
 
     def check(self) -> None:
         """Compile every node, and hold the columns of what is written to where they go; raises DefinitionError.
@@ -206,6 +206,8 @@ class Endpoint:
         if over:
             pipes["_"], asked, only = asked, PipeQuery(over), frozenset(("_", self.pipe.name))
         latest, rollups = self._workspace.latest, self._workspace.filled_by
+        if self.pipe.name in self._workspace.pipes and not over:
+            return _kept(asked, self._tables, pipes, latest=tuple(latest.items()), rollups=tuple(rollups))
         return compile_query(asked, self._tables, pipes=pipes, only=only, latest=latest, rollups=rollups)
 
     def _queries(self, texts: tuple[str, ...]) -> dict[str, PipeQuery]:
@@ -214,6 +216,39 @@ class Endpoint:
         for step, text in zip(self._steps, texts, strict=True):
             nodes.setdefault(step.pipe.name, []).append((step, text))
         return {name: _query(own) for name, own in nodes.items()}
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def _kept(
+    asked: PipeQuery,
+    tables: Mapping[str, Columns],
+    pipes: Mapping[str, PipeQuery],
+    *,
+    latest: Pairs = (),
+    standing: Pairs = (),
+    rollups: tuple[str, ...] = (),
+    stored: bool = False,
+) -> Compiled:
+    """`compile_query` for the pipes of files: what did not change is known after a reload, which mostly changes one."""
+    return _compiled(asked, tuple(tables.items()), tuple(pipes.items()), latest, standing, rollups, stored)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(
+    asked: PipeQuery,
+    tables: tuple[tuple[str, Columns], ...],
+    pipes: tuple[tuple[str, PipeQuery], ...],
+    latest: Pairs,
+    standing: Pairs,
+    rollups: tuple[str, ...],
+    stored: bool,
+) -> Compiled:
+    return compile_query(
+        asked, dict(tables), pipes=dict(pipes), latest=dict(latest), standing=dict(standing), rollups=rollups,
+        stored=stored,
+    )  # fmt: skip
 
 
 def _steps(pipe: Pipe, pipes: Mapping[str, Pipe], only: frozenset[str] | None) -> Iterator[_Step]:
@@ -235,6 +270,10 @@ def _steps(pipe: Pipe, pipes: Mapping[str, Pipe], only: frozenset[str] | None) -
             yield step
 
 
+_template = lru_cache(maxsize=1024)(Template)
+"""Of a node of a file; what is asked once is parsed and forgotten."""
+
+
 def _needed(pipe: Pipe) -> list[_Step]:
     """The published node, last, and those before it that it names, itself or by way of others."""
     names = [node.name for node in pipe.nodes]
@@ -242,7 +281,8 @@ def _needed(pipe: Pipe) -> list[_Step]:
     found: list[_Step] = []
     for node in reversed(pipe.nodes[: last + 1]):
         if not found or any(node.name in step.template.words for step in found):
-            found.append(_Step(pipe, node, Template(node, pipe.path.name)))
+            parsed = _template if pipe.name else Template
+            found.append(_Step(pipe, node, parsed(node, pipe.path.name)))
     return found[::-1]
 
 

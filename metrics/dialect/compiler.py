@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Final
 
 from metrics.dialect.combinators import resolve
@@ -143,7 +143,7 @@ def compile_query(
             reads itself, by way of others perhaps.
     """
     asked = PipeQuery(asked) if isinstance(asked, str) else asked
-    relations = {name: _relation(name, columns, asked.file) for name, columns in tables.items()}
+    relations = {name: _relation(name, tuple(columns), asked.file) for name, columns in tables.items()}
     for name in rollups:
         relations[name] = replace(relations[name], sql=f"{ROLLUPS}.{quoted(name)}")
     for name, rows in (standing or {}).items():
@@ -270,7 +270,7 @@ def compile_expression(sql: str, columns: Sequence[tuple[str, str]], type_: str 
         DefinitionError: as for `compile_query`.
     """
     queries = Queries({}, file, 1)
-    relation = _relation("columns", columns, file)
+    relation = _relation("columns", tuple(columns), file)
     scope = Scope(sources=[Source("", dict(relation.columns))])
     value = Expressions(scope, queries).value(parse_expression(sql, file=file))
     try:
@@ -285,7 +285,8 @@ def _kept_as(value: Value, type_: Type) -> str:
     return convert(value, type_).sql
 
 
-def _relation(name: str, columns: Sequence[tuple[str, str]], file: str) -> Relation:
+@lru_cache(maxsize=4096)
+def _relation(name: str, columns: tuple[tuple[str, str], ...], file: str) -> Relation:
     return Relation(f"main.{quoted(name)}", tuple((column, _parsed(type_, file)) for column, type_ in columns))
 
 

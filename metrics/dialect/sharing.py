@@ -31,6 +31,9 @@ class PipeQuery:
     file: str = ""
     line: int = 1
 
+    def __hash__(self) -> int:
+        return hash((self.sql, tuple(self.nodes.items()), self.file, self.line))
+
     def text(self, name: str) -> str:
         """The SQL of a node."""
         node = self.nodes[name]
