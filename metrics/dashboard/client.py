@@ -10,6 +10,7 @@ more, marked as old.
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -40,9 +41,9 @@ TIMEOUT = (1.5, 20)
 KEPT = 512
 """Answers that are shared, and answers that are kept for the time when the API is away."""
 
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = max(2, min(4, os.cpu_count() or 2))
 """Requests that run at once. More would have all answers late, where these few have those that a page draws first
-early."""
+early: most of what the API does for one is planned on one core."""
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -77,11 +78,15 @@ class AdminToken(ApiError):
 
 @dataclass(frozen=True)
 class Call:
-    """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object)."""
+    """One GET. `part` is the key of the answer that holds the rows (a list of objects, or one object).
+
+    Its answer is kept for `fresh` seconds.
+    """
 
     path: str
     params: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
     part: str = "data"
+    fresh: int = FRESH
 
     def address(self) -> str:
         """Its URL as the viewer can reach it, without a token."""
@@ -268,7 +273,7 @@ def _ask(key: Key) -> Answer:
         if answer and monotonic() < until:
             return answer
         answer = _pool().submit(_frame, *key)
-        _keep(_shared, key, (monotonic() + FRESH, answer))
+        _keep(_shared, key, (monotonic() + key[2].fresh, answer))
     answer.add_done_callback(partial(_settled, key))  # outside of the lock: it runs at once where all is over
     return answer
 

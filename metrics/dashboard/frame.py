@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -194,8 +194,12 @@ def _wait_for_the_first_event() -> None:
     return states.first_run(int(health["quarantined_events"]))
 
 
+VALUES = replace(client.pipe("llm_dimensions"), fresh=60)
+"""The values to choose from: a new one may take a minute to be offered, and no page waits for them each time."""
+
+
 def _health(ask: Callable[..., client.Rows] = client.latest) -> pd.Series:
-    rows = ask(health=client.pipe("ingest_health"))["health"]
+    rows = ask(health=client.pipe("ingest_health"), values=VALUES)["health"]
     if rows.empty or not set(HEALTH) <= set(rows):
         raise client.EndpointFailed(f"ingest_health has to answer with one row of {', '.join(HEALTH)}.")
     return rows.iloc[0]
@@ -204,7 +208,7 @@ def _health(ask: Callable[..., client.Rows] = client.latest) -> pd.Series:
 def _values() -> pd.DataFrame:
     columns = ["dimension", "value", "requests", "total_cost"]
     try:
-        return client.latest(values=client.pipe("llm_dimensions"))["values"].reindex(columns=columns)
+        return client.latest(values=VALUES)["values"].reindex(columns=columns)
     except client.EndpointFailed:  # no values to choose from, and colours by the order of the view
         return pd.DataFrame(columns=columns)
 
