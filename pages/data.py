@@ -5,20 +5,25 @@ import streamlit as st
 from metrics.dashboard import client, figures, frame, states, tables
 
 
-def body(view: frame.View) -> None:
+def calls(view: frame.View) -> dict[str, client.Call]:
+    """What the page asks, in the order in which it is drawn."""
+    filters = view.filters
+    return {
+        "totals": view.totals(),
+        "store": client.datasource("llm_events", "statistics"),
+        "lag": client.pipe("ingest_lag"),
+        "order": client.datasource("llm_events", "order"),
+        "quarantine": client.pipe("ingest_quarantine", limit="100"),
+        "sources": client.pipe("llm_cost_sources", filters.period()),
+        "exports": client.datasource("llm_events", "exports"),
+        "unpriced": client.pipe("llm_unpriced", filters.period()),
+        "prices": client.prices(),
+    }
+
+
+def body(view: frame.View, rows: client.Rows) -> None:
     """Health of the store, what was quarantined, the exports, where costs come from, calls without a price, the API."""
     filters = view.filters
-    rows = client.fetch(
-        totals=view.totals(),
-        store=client.datasource("llm_events", "statistics"),
-        lag=client.pipe("ingest_lag"),
-        order=client.datasource("llm_events", "order"),
-        quarantine=client.pipe("ingest_quarantine", limit="100"),
-        sources=client.pipe("llm_cost_sources", filters.period()),
-        exports=client.datasource("llm_events", "exports"),
-        unpriced=client.pipe("llm_unpriced", filters.period()),
-        prices=client.prices(),
-    )
     figures.health(view.health, rows, filters)
     left, right = st.columns([1, 1], gap="small")
     with left, states.panel("Quarantine", "rows that were refused, by reason"):
@@ -47,4 +52,4 @@ def body(view: frame.View) -> None:
         figures.api(rows, filters)
 
 
-frame.page("Data", body, needs_events=False)
+frame.page("Data", calls, body, needs_events=False)

@@ -5,21 +5,26 @@ import streamlit as st
 from metrics.dashboard import client, failing, figures, frame, states
 
 
-def body(view: frame.View) -> None:
+def calls(view: frame.View) -> dict[str, client.Call]:
+    """What the page asks, in the order in which it is drawn."""
+    filters = view.filters
+    return {
+        "totals": view.totals(),
+        "series": client.pipe("llm_usage_timeseries", filters.series()),
+        "errors": client.pipe("llm_errors", filters.period(), limit="500"),
+        "compared": client.pipe("llm_errors_compared", filters.compared()),
+        "wasted": client.pipe("llm_wasted_spend", filters.period()),
+        "all_errors": client.pipe("llm_errors", limit="500"),
+        "errors_over_time": client.pipe("llm_errors_timeseries", filters.series()),
+        "matrix": client.pipe("llm_errors_by_model", filters.period()),
+        "models": client.pipe("llm_models_compared", filters.period()),
+        "reliability": client.pipe("llm_reliability", filters.series()),
+    }
+
+
+def body(view: frame.View, rows: client.Rows) -> None:
     """Figures, failures over time beside the rate of each model, the errors, and which model has which."""
     filters = view.filters
-    rows = client.fetch(
-        totals=view.totals(),
-        series=client.pipe("llm_usage_timeseries", filters.series()),
-        errors=client.pipe("llm_errors", filters.period(), limit="500"),
-        compared=client.pipe("llm_errors_compared", filters.compared()),
-        wasted=client.pipe("llm_wasted_spend", filters.period()),
-        all_errors=client.pipe("llm_errors", limit="500"),
-        errors_over_time=client.pipe("llm_errors_timeseries", filters.series()),
-        matrix=client.pipe("llm_errors_by_model", filters.period()),
-        models=client.pipe("llm_models_compared", filters.period()),
-        reliability=client.pipe("llm_reliability", filters.series()),
-    )
     if figures.errors(rows, view):
         return
     left, right = st.columns([2, 1], gap="small")
@@ -36,4 +41,4 @@ def body(view: frame.View) -> None:
         failing.show_spikes(rows, filters)
 
 
-frame.page("Errors", body)
+frame.page("Errors", calls, body)

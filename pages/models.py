@@ -5,19 +5,25 @@ import streamlit as st
 from metrics.dashboard import client, comparing, figures, frame, states
 
 
-def body(view: frame.View) -> None:
+def calls(view: frame.View) -> dict[str, client.Call]:
+    """What the page asks, in the order in which it is drawn."""
+    filters = view.filters
+    coarse = filters.coarse()
+    return {
+        "totals": view.totals(),
+        "switches": client.pipe("llm_model_switches", filters.period()),
+        "models": client.pipe("llm_models_compared", filters.period()),
+        "adoption": client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
+        "first_seen": client.pipe("llm_first_seen", filters.period()),
+        "series": client.pipe("llm_usage_timeseries", filters.series(coarse), dimension="model"),
+        "latency": client.pipe("llm_latency_percentiles", filters.series(coarse), dimension="model"),
+    }
+
+
+def body(view: frame.View, rows: client.Rows) -> None:
     """What a switch saves, models by cost and speed, a few side by side, and who uses which over time."""
     filters = view.filters
     coarse = filters.coarse()
-    rows = client.fetch(
-        totals=view.totals(),
-        switches=client.pipe("llm_model_switches", filters.period()),
-        models=client.pipe("llm_models_compared", filters.period()),
-        adoption=client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
-        first_seen=client.pipe("llm_first_seen", filters.period()),
-        series=client.pipe("llm_usage_timeseries", filters.series(coarse), dimension="model"),
-        latency=client.pipe("llm_latency_percentiles", filters.series(coarse), dimension="model"),
-    )
     if figures.empty(rows, view):
         return
     with states.panel("Which model to switch to", "by feature, largest saving first"):
@@ -37,4 +43,4 @@ def body(view: frame.View) -> None:
                     comparing.over_time(rows, view, names, coarse, measure)
 
 
-frame.page("Models", body)
+frame.page("Models", calls, body)

@@ -23,10 +23,10 @@ from metrics.dashboard.charts import stacked
 PERFORMANCE = Path(__file__).parent / "performance.py"
 
 
-def body(view: frame.View) -> None:
-    """Figures, what stands out beside the month, usage by model beside errors, and the table of models."""
+def calls(view: frame.View) -> dict[str, client.Call]:
+    """What the page asks, in the order in which it is drawn."""
     filters = view.filters
-    rows = client.fetch(
+    return dict(
         totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         latency=client.pipe("llm_latency_percentiles", filters.series()),
@@ -42,6 +42,11 @@ def body(view: frame.View) -> None:
         **spending.month_calls(filters),
         **view.earlier("llm_usage_timeseries"),
     )
+
+
+def body(view: frame.View, rows: client.Rows) -> None:
+    """Figures, what stands out beside the month, usage by model beside errors, and the table of models."""
+    filters = view.filters
     if figures.overview(rows, view):
         return
     left, right = st.columns([1, 1], gap="small")
@@ -73,4 +78,4 @@ def body(view: frame.View) -> None:
             urlstate.drill(PERFORMANCE, {"model": [model]})
 
 
-frame.page("Overview", body)
+frame.page("Overview", calls, body)

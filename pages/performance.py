@@ -6,12 +6,11 @@ from metrics.dashboard import client, controls, figures, frame, speeding, states
 from metrics.dashboard.charts import heatmap, lines
 
 
-def body(view: frame.View) -> None:
-    """Figures, percentiles beside the success rate, how many calls take how long, slow models beside the first token,
-    p95 by model over time, models."""
+def calls(view: frame.View) -> dict[str, client.Call]:
+    """What the page asks, in the order in which it is drawn."""
     filters = view.filters
     coarse = filters.coarse()
-    rows = client.fetch(
+    return dict(
         totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         latency=client.pipe("llm_latency_percentiles", filters.series()),
@@ -21,6 +20,13 @@ def body(view: frame.View) -> None:
         histogram=client.pipe("llm_latency_histogram", filters.period()),
         **view.earlier("llm_latency_percentiles"),
     )
+
+
+def body(view: frame.View, rows: client.Rows) -> None:
+    """Figures, percentiles beside the success rate, how many calls take how long, slow models beside the first token,
+    p95 by model over time, models."""
+    filters = view.filters
+    coarse = filters.coarse()
     if figures.performance(rows, view):
         return
     left, right = st.columns([2, 1], gap="small")
@@ -45,4 +51,4 @@ def body(view: frame.View) -> None:
         tables.show_performance(rows["speed"])
 
 
-frame.page("Performance", body)
+frame.page("Performance", calls, body)

@@ -6,12 +6,11 @@ from metrics.dashboard import clicks, client, controls, figures, frame, spending
 from metrics.dashboard.charts import heatmap, shares, stacked
 
 
-def body(view: frame.View) -> None:
-    """Figures, the month and its budgets, usage by a chosen dimension and why it changed, who costs most, the hours of
-    the week, unit costs, what is wasted and saved, odd costs."""
+def calls(view: frame.View) -> dict[str, client.Call]:
+    """What the page asks, in the order in which it is drawn."""
     filters = view.filters
     dimension = controls.dimension_in_use(view.values)
-    rows = client.fetch(
+    return dict(
         totals=view.totals(),
         series=client.pipe("llm_usage_timeseries", filters.series()),
         wasted=client.pipe("llm_wasted_spend", filters.period()),
@@ -29,6 +28,13 @@ def body(view: frame.View) -> None:
         prices=client.prices(),
         **view.earlier("llm_usage_timeseries"),
     )
+
+
+def body(view: frame.View, rows: client.Rows) -> None:
+    """Figures, the month and its budgets, usage by a chosen dimension and why it changed, who costs most, the hours of
+    the week, unit costs, what is wasted and saved, odd costs."""
+    filters = view.filters
+    dimension = controls.dimension_in_use(view.values)
     if figures.usage(rows, view):
         return
     left, right = st.columns([2, 1], gap="small")
@@ -84,4 +90,4 @@ def body(view: frame.View) -> None:
         figures.unpriced(rows, filters)
 
 
-frame.page("Usage", body)
+frame.page("Usage", calls, body)

@@ -121,7 +121,7 @@ def datasource(name: str, part: str) -> Call:
 
 def prices() -> Call:
     """The models of all stored calls, with their prices and with what those lack that have none."""
-    return Call("/v0/prices", (), "models")
+    return Call("/v0/prices", (), "models", fresh=60)
 
 
 class Rows:
@@ -172,6 +172,13 @@ def recalling(failure: ApiAway) -> Iterator[list[datetime]]:
         yield answered
     finally:
         _away.reset(outer)
+
+
+def begin(calls: Mapping[str, Call]) -> None:
+    """Ask all calls, those that are named first first, and wait for none: `fetch` finds them under way."""
+    url, token = load_settings().url, viewer.token()
+    for call in calls.values():
+        _ask((url, token, call))
 
 
 def fetch(**calls: Call) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ class View:
     filters: filters.Filters
     health: pd.Series
     values: pd.DataFrame
-    _downloads: DeltaGenerator
+    _downloads: DeltaGenerator | None = None
 
     def ranked(self, dimension: str) -> list[str]:
         """The values of a dimension, largest spend over all time first: it decides place and colour everywhere."""
@@ -33,6 +33,7 @@ class View:
 
     def offer(self, rows: pd.DataFrame, name: str) -> None:
         """Let the reader download exactly these rows."""
+        assert self._downloads is not None  # there is one when a page is drawn
         with self._downloads.container(horizontal=True):
             source.files(rows, name, "page", "The rows of the table below")
 
@@ -61,24 +62,31 @@ class _Top:
     downloads: DeltaGenerator
 
 
-Body = Callable[[View], None]
+Calls = Callable[[View], Mapping[str, client.Call]]
+Body = Callable[[View, client.Rows], None]
 
 
-def page(title: str, body: Body, *, needs_events: bool = True) -> None:
-    """Draw a page: `body` draws the panels. It is drawn again by itself where the viewer asked for refresh.
+def page(title: str, calls: Calls, body: Body, *, needs_events: bool = True) -> None:
+    """Draw the filters and a page: `body` draws the panels of what `calls` asks.
 
-    A page that needs events shows how to send the first one until there are any.
+    It is drawn again by itself where the viewer asked for refresh. A page that needs events shows how to send the first
+    one until there are any.
     """
     try:
-        extent = _extent(_health())
-        if needs_events and not extent:
-            st.title(title, anchor=False)
-            _wait_for_the_first_event()
-        else:
-            _live(title, body, filters_now(extent).refresh)
-    except client.ApiError as failure:
+        health = _health()
+    except client.ApiError as failure:  # there is nothing to filter
         st.title(title, anchor=False)
         states.unreadable(failure)
+        return
+    view = View(filters_now(_extent(health)), health, _values())
+    if needs_events and not _extent(health):
+        sidebar.draw(view.values, view.filters)
+        st.title(title, anchor=False)
+        _wait_for_the_first_event()
+        return
+    client.begin(calls(view))  # the API works while the filters are drawn
+    sidebar.draw(view.values, view.filters)
+    _live(title, calls, body, view.filters.refresh)
 
 
 def filters_now(extent: tuple[datetime, datetime] | None, now: datetime | None = None) -> filters.Filters:
@@ -89,25 +97,19 @@ def filters_now(extent: tuple[datetime, datetime] | None, now: datetime | None =
 
 
 def prepare(page_name: str, pages: Sequence[Page]) -> None:
-    """Bring address, session and filter widgets together, before the page is drawn."""
+    """Bring address and session together and draw the links to the pages, before the page draws its filters below."""
     urlstate.pull(page_name, sidebar.options())
-    links = st.sidebar.container(gap="xsmall")
-    try:
-        extent = _extent(_health())
-        sidebar.draw(_values(), filters_now(extent))
-    except client.ApiError:
-        pass  # the page says it; without the API there is nothing to filter
-    sidebar.links(links, pages)
+    sidebar.links(st.sidebar.container(gap="xsmall"), pages)
 
 
-def _live(title: str, body: Body, every: int | None) -> None:
+def _live(title: str, calls: Calls, body: Body, every: int | None) -> None:
     @st.fragment(run_every=every)
     def live() -> None:
         if urlstate.changed():
             st.rerun()  # the filters beside the page show it too
         urlstate.drill_now()
         try:
-            _draw(title, body)
+            _draw(title, calls, body)
         except client.ApiError as failure:
             states.unreadable(failure)
         urlstate.push()  # a widget inside the fragment changes the address too
@@ -115,7 +117,7 @@ def _live(title: str, body: Body, every: int | None) -> None:
     live()
 
 
-def _draw(title: str, body: Body) -> None:
+def _draw(title: str, calls: Calls, body: Body) -> None:
     health = _health()
     extent = _extent(health)
     view = filters_now(extent)
@@ -127,9 +129,9 @@ def _draw(title: str, body: Body) -> None:
         with ExitStack() as reading:
             with top.status:  # it appears where the answers take long, and counts the seconds
                 reading.enter_context(st.spinner("Reading", show_time=True))
-            body(View(view, health, _values(), top.downloads))
+            _ask_and_draw(View(view, health, _values(), top.downloads), calls, body)
     except client.ApiAway as failure:  # a page asks before it draws: nothing stands there twice
-        _draw_again(body, health, top, failure)
+        _draw_again(calls, body, health, top, failure)
         return
     st.session_state["_answered"] = view.now
     now = pd.Timestamp.now(view.zone)
@@ -139,14 +141,18 @@ def _draw(title: str, body: Body) -> None:
         top.status.badge(f"Updated {now:%H:%M:%S}", icon=":material/schedule:", color="gray")
 
 
-def _draw_again(body: Body, health: pd.Series, top: _Top, failure: client.ApiAway) -> None:
+def _ask_and_draw(view: View, calls: Calls, body: Body) -> None:
+    body(view, client.fetch(**calls(view)))
+
+
+def _draw_again(calls: Calls, body: Body, health: pd.Series, top: _Top, failure: client.ApiAway) -> None:
     """The page as it was when the API last answered this session, if it had the same filters then."""
     if "_answered" not in st.session_state:
         raise failure
     view = filters_now(_extent(health), st.session_state["_answered"])
     with client.recalling(failure) as answered:
         bar = st.container()
-        body(View(view, health, _values(), top.downloads))
+        _ask_and_draw(View(view, health, _values(), top.downloads), calls, body)
     when = min(answered, default=view.now).astimezone(view.zone)
     top.caption.caption(view.caption())
     top.store.caption(f":material/cloud_off: API away, last answer {when:%H:%M:%S} · {stored(health)}")

@@ -48,6 +48,6 @@ if not viewer.signed_in():
     signin.ask()
 elif not signin.unready():
     frame.prepare(page.url_path, pages)
-    signin.who()
     page.run()
+    signin.who()
     urlstate.push()
