@@ -64,12 +64,15 @@ def numbers(kind: str, server: Perch) -> Numbers:
     success = {"Success rate": totals["success_rate"]}
     wasted = [row["wasted_cost"] for row in server.pipe("llm_wasted_spend", **asked) if row["wasted_cost"] is not None]
     waste = {"Wasted spend": sum(wasted) if wasted else None}
-    units = {"Cost / success": _share(cost, requests - failed), "Cost / active user": _share(cost, totals["users"])}
+    units = {
+        "Cost / success": _share(cost, totals["priced_successes"]),
+        "Cost / active user": _share(cost, totals["users"]),
+    }
     speeds = {f"{name} latency": totals[f"{name}_latency"] for name in ("p50", "p95", "p99")}
     return {
         "overview": {
             **spend,
-            "Cost / 1k requests": 1000 * cost / requests,
+            "Cost / 1k requests": 1000 * cost / (requests - totals["unpriced_requests"]),
             "p95 latency": speeds["p95 latency"],
             **success,
             **_month(server, asked),
