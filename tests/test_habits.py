@@ -25,7 +25,9 @@ def test_the_figures_are_compared_with_the_same_weekdays_before(perch: Perch, op
     for compare, delta in (("on", "-50.0%"), ("before", "new"), ("off", "")):
         app = open_page(perch.url, perch.admin_token, range="1h", compare=compare)
         assert figures(app)["Requests"] == "2"
-        assert {metric.label: metric.delta for metric in app.metric}["Requests"] == delta
+        deltas = {metric.label: metric.delta for metric in app.metric}
+        assert deltas["Requests"] == delta
+        assert bool(deltas["Cost / 1k requests"]) == (compare == "on")  # of nothing before there is none
 
 
 def test_a_view_is_saved_opened_and_deleted(perch: Perch, open_page: Open) -> None:

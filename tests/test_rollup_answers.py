@@ -427,7 +427,7 @@ def totals(asked: Question, calls: list[Call]) -> list[Json]:
     earlier = asked.before(calls)
     names = (
         "requests failed_requests total_prompt_tokens total_completion_tokens total_tokens total_cost success_rate "
-        "avg_latency"
+        "avg_latency unpriced_requests"
     )
     past = chosen(usage(earlier), names) | percentiles(
         earlier, asked.exactly, "p50_latency", "p95_latency", "p99_latency"

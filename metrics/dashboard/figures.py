@@ -283,7 +283,7 @@ def _unit_costs(rows: client.Rows, totals: pd.Series) -> list[Kpi]:
         Kpi(
             "Cost / success",
             ratio(totals["total_cost"], totals["priced_successes"]),
-            ratio(totals["previous_total_cost"], totals.get("previous_priced_successes")),
+            ratio(totals["previous_total_cost"], totals["previous_priced_successes"]),
             _cost,
             better="less",
             help="The cost of all calls / those with a price that succeeded",
@@ -300,9 +300,9 @@ def _unit_costs(rows: client.Rows, totals: pd.Series) -> list[Kpi]:
 
 
 def _priced(totals: pd.Series, when: str = "") -> float | None:
-    """How many calls have a price; only a period that is compared with tells it of the one before."""
-    unpriced = totals.get(f"{when}unpriced_requests")
-    return None if unpriced is None else totals[f"{when}requests"] - unpriced
+    """How many calls have a price; None where there is no period before."""
+    requests: float | None = totals[f"{when}requests"]
+    return requests - totals[f"{when}unpriced_requests"] if requests is not None and fmt.known(requests) else None
 
 
 def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> list[Kpi]:

@@ -24,14 +24,18 @@ EFFECTS = {"volume_effect": "volume", "mix_effect": "mix", "price_effect": "pric
 
 
 def month_calls(filters: Filters) -> dict[str, client.Call]:
-    """The calls that the panels of the month read: the month in which the view ends, and the one before."""
+    """What is asked of the month in which the view ends: how far it has come, and how far its budgets have."""
+    here = {**filters.period(), "timezone": filters.timezone}
+    return {"forecast": client.pipe("llm_forecast", here), "budgets": client.pipe("llm_budgets", here)}
+
+
+def course_calls(filters: Filters) -> dict[str, client.Call]:
+    """That month day by day, and the one before."""
     here = {**filters.period(), "timezone": filters.timezone}
     before = {**here, "end_date": f"{_month_start(filters):%Y-%m-%d %H:%M:%S}"}
     return {
-        "forecast": client.pipe("llm_forecast", here),
         "month": client.pipe("llm_forecast_days", here),
         "month_before": client.pipe("llm_forecast_days", before),
-        "budgets": client.pipe("llm_budgets", here),
     }
 
 
