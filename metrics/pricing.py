@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -41,6 +41,12 @@ NEEDED: Mapping[str, str] = {
 
 FEW = 300
 """Rows below which a loop is quicker than a call into Arrow, whose code is cold by the next group."""
+
+MOST = 1000
+"""Models whose prices are held ready at once."""
+
+Model = tuple[str, str | None]
+"""A model and its provider, as they are sent."""
 
 Order = Literal["sent-first", "computed-first", "sent-only", "computed-only"]
 Array = npt.NDArray[Any]
@@ -88,10 +94,10 @@ class Pricing:
 
     def _computed(self, table: pa.Table) -> pa.Array:
         """What the prices say. Most batches need little of this: small ones wait for each call into a library."""
-        models, owner = _models(table)
-        grid = self._grid(tuple(models))
+        models, number = _models(table)
+        grid, places = self._seen.find(models)
         prompt, completion = _counts(table, "prompt_tokens"), _counts(table, "completion_tokens")
-        cell = grid.cells(owner, lambda: _moments(table), prompt)
+        cell = grid.cells(np.array(places).take(number), set(places), lambda: _moments(table), prompt)
         classes = [(0, prompt), (3, completion)]
         parts = [(at, _counts(table, name)) for at, name in enumerate(_PARTS, start=1) if name in table.column_names]
         if parts:
@@ -125,8 +131,29 @@ class Pricing:
         return np.asarray(known & counted)
 
     @cached_property
-    def _grid(self) -> Callable[[tuple[tuple[str, str | None], ...]], Grid]:
-        return lru_cache(maxsize=1000)(lambda models: Grid([self.prices.schedule(*model) for model in models]))
+    def _seen(self) -> _Seen:
+        return _Seen(self.prices)
+
+
+class _Seen:
+    """The models that came so far and their prices as one grid, which a batch of models that are known leaves as it is.
+
+    Any thread may ask: a grid is made anew, and never changed.
+    """
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+        self._known: tuple[dict[Model, int], Grid] | None = None
+
+    def find(self, models: Sequence[Model]) -> tuple[Grid, list[int]]:
+        """The grid, and the place of each of these models in it."""
+        places, grid = self._known or ({}, None)
+        if grid is None or not places.keys() >= set(models):
+            kept = places if len(places) + len(models) <= MOST else {}
+            places = {model: at for at, model in enumerate(dict.fromkeys([*kept, *models]))}
+            grid = Grid([self._prices.schedule(*model) for model in places])
+            self._known = places, grid
+        return grid, [places[model] for model in models]
 
 
 _PARTS = ("cached_tokens", "cache_write_tokens")
@@ -134,7 +161,7 @@ _PARTS = ("cached_tokens", "cache_write_tokens")
 
 
 class Grid:
-    """The prices of a batch's models, one schedule behind the other: an array of rates for each class of `Units`."""
+    """The prices of several models, one schedule behind the other: an array of rates for each class of `Units`."""
 
     def __init__(self, schedules: Sequence[Schedule]) -> None:
         rates = np.concatenate([each.rates for each in schedules])
@@ -150,28 +177,31 @@ class Grid:
         self.exact = [units for each in schedules for units in each.exact]
         self._schedules = schedules
         self._starts = np.cumsum([0, *(len(each.rates) for each in schedules[:-1])])
-        self._varying = [at for at, each in enumerate(schedules) if each.varies]
-        self._dated = any(len(each.rates) > len(each.tiers) for each in schedules)
-        self._hourly = any(len(each.seconds) > 1 for each in schedules)
+        self._varying = {at for at, each in enumerate(schedules) if each.varies}
         self._first_tier = min((int(each.tiers[1]) for each in schedules if len(each.tiers) > 1), default=2**32)
         self._day: tuple[int, Array] = (-1, self._starts)
 
-    def cells(self, owner: Array, moments: Callable[[], Array], prompts: Array) -> Array:
-        """The cell of each call: the number of its model, its time (seconds since 1970), the tokens of its prompt."""
-        if not self._varying or (not self._dated and prompts.max() <= self._first_tier):
+    def cells(self, owner: Array, owners: set[int], moments: Callable[[], Array], prompts: Array) -> Array:
+        """The cell of each call: the place of its model, its time (seconds since 1970), the tokens of its prompt.
+
+        `owners` are all places that come in `owner`.
+        """
+        varying = [self._schedules[at] for at in owners & self._varying]
+        short = bool(prompts.max() <= self._first_tier) if varying else True
+        if short and all(len(each.rates) == len(each.tiers) for each in varying):
             return np.asarray(self._starts.take(owner))
         times = moments()
         first, last = int(times.min()) // 86_400, int(times.max()) // 86_400
-        if first == last and not self._hourly and prompts.max() <= self._first_tier:
+        if short and first == last and all(len(each.seconds) == 1 for each in varying):
             return np.asarray(self._on(first).take(owner))
         cells = self._starts.take(owner)
-        for at in self._varying:
+        for at in owners & self._varying:
             rows = np.flatnonzero(owner == at)
             cells[rows] += self._schedules[at].cells(times[rows], prompts[rows])
         return np.asarray(cells)
 
     def _on(self, day: int) -> Array:
-        """The cell of each model for short prompts on a day; that of the last day asked for is kept."""
+        """The cell of each model for short prompts on a day, at midnight; that of the last day asked for is kept."""
         known, cells = self._day
         if known != day:
             time, prompt = np.array([day * 86_400]), np.array([0])
@@ -180,7 +210,7 @@ class Grid:
         return cells
 
 
-def _models(table: pa.Table) -> tuple[list[tuple[str, str | None]], Array]:
+def _models(table: pa.Table) -> tuple[list[Model], Array]:
     """The distinct models with their providers, and for each row the number of its own."""
     column = _column(table, "model_name", pa.string())
     if len(column) < FEW and "provider" not in table.column_names:
