@@ -181,8 +181,9 @@ def draw_docs(folder: Path) -> None:
             with Image.open(path) as taken:
                 height = min(taken.height, PHONE_HEIGHT) if width < 1000 else taken.height
                 whole = taken.convert("RGB").crop((0, 0, width, height))
-            # The usual method takes the colour from what is thin: a green line came out blue.
-            few = whole.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            # The usual method takes the colour from what is thin: a green line came out blue. Without the means what
+            # is large and grey came out tinted.
+            few = whole.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
             few.save(path, optimize=True)
             print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 

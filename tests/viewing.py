@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -27,7 +27,7 @@ def table(app: AppTest, column: str) -> pd.DataFrame:
 
 
 def event(**values: Any) -> dict[str, Any]:
-    """A call of now, with what differs from a usual one."""
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """A call of just now, with what differs from a usual one. The second that goes on is over for what ends with it."""
+    now = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S")
     usual = {"model_name": "gpt-4", "prompt_tokens": 150, "completion_tokens": 50, "success": 1, "error_message": ""}
     return {"event_time": now, **usual, "cost": 0.02, "latency": 1.5, **values}

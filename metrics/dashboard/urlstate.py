@@ -40,14 +40,14 @@ Values = Mapping[str, str | list[str]]
 
 
 def pull(page: str, options: Mapping[str, Sequence[str]]) -> None:
-    """Take over the address into the session where it changed by a link, Back or Forward.
+    """Take over the address into the session where it or the page changed by a link, Back or Forward.
 
     A value that is not among its `options` falls back to the default.
     """
     state, address = st.session_state, _read()
-    first, moved = "_address" not in state, state.get("_page") != page
+    first, moved = "_page" not in state, state.get("_page") != page
     state["_page"] = page
-    if first or address != state["_address"]:
+    if moved or address != state["_address"]:
         for name, default in DEFAULTS.items():
             if first or not moved or name in address or name not in IN_PANELS:
                 state[name] = _checked(address.get(name, default), default, options.get(name))
