@@ -8,7 +8,8 @@ a browser, since twenty browsers on this machine would measure each other; the l
 
 Times are the browser's own, from its event of the click (or the start of the navigation) to the frame after the last
 change of the page; "all" is reached when the script has ended, every chart is drawn, and nothing changed for a while.
-Each rendering of a page asks questions that nobody asked before in the quarter of a minute for which answers are kept.
+Each rendering of a page asks questions that nobody asked before in the quarter of a minute for which answers are kept;
+the values of the filters and the prices are kept for longer.
 A table goes to stdout and all figures to a JSON file, which `python -m benchmarks.draw` puts into docs/benchmarks.md.
 Traffic goes to 127.0.0.1 alone; all processes are stopped and, unless `--data` names a folder, all files removed.
 """
@@ -37,13 +38,11 @@ from benchmarks.endpoints import quantile
 from benchmarks.history import Json, Running, described, load, started
 from benchmarks.ingest import TOKEN, cpu_seconds
 from benchmarks.year import MODELS, write, year_end
+from metrics.dashboard.client import FRESH
 from tests import browser as web
 
 PAGES = ("overview", "usage", "performance", "errors", "models", "events", "data")
 RANGES = ("7d", "90d", "24h", "All")
-KEPT = 15
-"""Seconds for which the dashboard keeps an answer."""
-
 EVERY = 30
 """Seconds between two refreshes of a viewer."""
 
@@ -197,7 +196,7 @@ def _done(tab: Page, seconds: float = 120) -> dict[str, Any]:
 
 def _until_all_is_forgotten() -> None:
     """Wait for the next moment at which the dashboard asks anew, whatever it has asked before."""
-    time.sleep(KEPT - time.time() % KEPT + 0.1)
+    time.sleep(FRESH - time.time() % FRESH + 0.1)
 
 
 def _cold_and_filtered(

@@ -26,22 +26,22 @@ PERFORMANCE = Path(__file__).parent / "performance.py"
 def calls(view: frame.View) -> dict[str, client.Call]:
     """What the page asks, in the order in which it is drawn."""
     filters = view.filters
-    return dict(
-        totals=view.totals(),
-        series=client.pipe("llm_usage_timeseries", filters.series()),
-        latency=client.pipe("llm_latency_percentiles", filters.series()),
-        outliers=client.pipe("llm_cost_outliers", filters.period(), order="cost"),
+    return {
+        "totals": view.totals(),
+        "series": client.pipe("llm_usage_timeseries", filters.series()),
+        "latency": client.pipe("llm_latency_percentiles", filters.series()),
+        "outliers": client.pipe("llm_cost_outliers", filters.period(), order="cost"),
         **spending.month_calls(filters),
-        reliability=client.pipe("llm_reliability", filters.series()),
-        models=client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
+        "reliability": client.pipe("llm_reliability", filters.series()),
+        "models": client.pipe("llm_usage_timeseries", filters.series(), dimension="model"),
         **view.earlier("llm_usage_timeseries"),
-        errors_over_time=client.pipe("llm_errors_timeseries", filters.series()),
-        all_errors=client.pipe("llm_errors", limit="500"),
-        usage=client.pipe("llm_usage_by_model", filters.period()),
-        before=client.pipe("llm_usage_by_model", filters.previous()),
-        speed=client.pipe("llm_performance", filters.period()),
-        model_latency=client.pipe("llm_latency_percentiles", filters.series(), dimension="model"),
-    )
+        "errors_over_time": client.pipe("llm_errors_timeseries", filters.series()),
+        "all_errors": client.pipe("llm_errors", limit="500"),
+        "usage": client.pipe("llm_usage_by_model", filters.period()),
+        "before": client.pipe("llm_usage_by_model", filters.previous()),
+        "speed": client.pipe("llm_performance", filters.period()),
+        "model_latency": client.pipe("llm_latency_percentiles", filters.series(), dimension="model"),
+    }
 
 
 def body(view: frame.View, rows: client.Rows) -> None:

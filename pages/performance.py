@@ -10,16 +10,16 @@ def calls(view: frame.View) -> dict[str, client.Call]:
     """What the page asks, in the order in which it is drawn."""
     filters = view.filters
     coarse = filters.coarse()
-    return dict(
-        totals=view.totals(),
-        series=client.pipe("llm_usage_timeseries", filters.series()),
-        latency=client.pipe("llm_latency_percentiles", filters.series()),
-        reliability=client.pipe("llm_reliability", filters.series(coarse)),
-        model_latency=client.pipe("llm_latency_percentiles", filters.series(coarse), dimension="model"),
-        speed=client.pipe("llm_performance", filters.period()),
-        histogram=client.pipe("llm_latency_histogram", filters.period()),
+    return {
+        "totals": view.totals(),
+        "series": client.pipe("llm_usage_timeseries", filters.series()),
+        "latency": client.pipe("llm_latency_percentiles", filters.series()),
+        "reliability": client.pipe("llm_reliability", filters.series(coarse)),
+        "model_latency": client.pipe("llm_latency_percentiles", filters.series(coarse), dimension="model"),
+        "speed": client.pipe("llm_performance", filters.period()),
+        "histogram": client.pipe("llm_latency_histogram", filters.period()),
         **view.earlier("llm_latency_percentiles"),
-    )
+    }
 
 
 def body(view: frame.View, rows: client.Rows) -> None:

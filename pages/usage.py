@@ -10,25 +10,25 @@ def calls(view: frame.View) -> dict[str, client.Call]:
     """What the page asks, in the order in which it is drawn."""
     filters = view.filters
     dimension = controls.dimension_in_use(view.values)
-    return dict(
-        totals=view.totals(),
-        series=client.pipe("llm_usage_timeseries", filters.series()),
-        wasted=client.pipe("llm_wasted_spend", filters.period()),
-        active=client.pipe("llm_adoption", filters.series()),
+    return {
+        "totals": view.totals(),
+        "series": client.pipe("llm_usage_timeseries", filters.series()),
+        "wasted": client.pipe("llm_wasted_spend", filters.period()),
+        "active": client.pipe("llm_adoption", filters.series()),
         **spending.month_calls(filters),
         **spending.course_calls(filters),
-        split=client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
-        drivers=client.pipe("llm_cost_drivers", filters.compared(), dimension=dimension),
-        users=client.pipe("llm_heaviest", filters.period(), dimension="user", limit="50"),
-        features=client.pipe("llm_heaviest", filters.period(), dimension="feature", limit="50"),
-        activity=client.pipe("llm_activity", filters.period(), timezone=filters.timezone),
-        usage=client.pipe("llm_usage_by_model", filters.period()),
-        cache=client.pipe("llm_cache", filters.period()),
-        unpriced=client.pipe("llm_unpriced", filters.period()),
-        outliers=client.pipe("llm_cost_outliers", filters.period(), limit="50"),
-        prices=client.prices(),
+        "split": client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
+        "drivers": client.pipe("llm_cost_drivers", filters.compared(), dimension=dimension),
+        "users": client.pipe("llm_heaviest", filters.period(), dimension="user", limit="50"),
+        "features": client.pipe("llm_heaviest", filters.period(), dimension="feature", limit="50"),
+        "activity": client.pipe("llm_activity", filters.period(), timezone=filters.timezone),
+        "usage": client.pipe("llm_usage_by_model", filters.period()),
+        "cache": client.pipe("llm_cache", filters.period()),
+        "unpriced": client.pipe("llm_unpriced", filters.period()),
+        "outliers": client.pipe("llm_cost_outliers", filters.period(), limit="50"),
+        "prices": client.prices(),
         **view.earlier("llm_usage_timeseries"),
-    )
+    }
 
 
 def body(view: frame.View, rows: client.Rows) -> None:

@@ -35,6 +35,9 @@ from metrics.settings import load_settings
 FRESH = 15
 """Seconds an answer is kept; filters round "now" to the same step, so that viewers share answers."""
 
+SELDOM = 60
+"""Seconds an answer is kept that changes seldom and is asked on every page, or is dear."""
+
 TIMEOUT = (1.5, 20)
 """Seconds to connect and to wait for an answer (the API itself stops a query after PERCH_QUERY_TIMEOUT)."""
 
@@ -121,7 +124,7 @@ def datasource(name: str, part: str) -> Call:
 
 def prices() -> Call:
     """The models of all stored calls, with their prices and with what those lack that have none."""
-    return Call("/v0/prices", (), "models", fresh=60)
+    return Call("/v0/prices", (), "models", fresh=SELDOM)
 
 
 class Rows:

@@ -200,7 +200,7 @@ def _wait_for_the_first_event() -> None:
     return states.first_run(int(health["quarantined_events"]))
 
 
-VALUES = replace(client.pipe("llm_dimensions"), fresh=60)
+VALUES = replace(client.pipe("llm_dimensions"), fresh=client.SELDOM)
 """The values to choose from: a new one may take a minute to be offered, and no page waits for them each time."""
 
 
