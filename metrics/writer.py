@@ -310,9 +310,11 @@ class Writer:
         if repeated.any():
             _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
-        if current.is_priced and len(batch):  # here and not in the requests: once for a group, whatever its bodies
-            batch = self.pricing.priced(batch)
         batch = current.sorted(batch)  # DuckDB finds it by this name
+        if current.is_priced and len(batch):
+            # Not in the requests: once for a group, whatever its bodies. Not before sorting: two columns fewer to move,
+            # and what is made here is still in the cache when it is written.
+            batch = self.pricing.priced(batch)
         connection.execute(self._parsed(connection, current.insert(batch)), {"seq": self._seq})
         return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
