@@ -128,6 +128,23 @@ def duplicates(connection: Connection, source: Source, table: pa.Table) -> npt.N
     return found
 
 
+def count_duplicates(connection: Connection, source: Source, rows: int) -> None:
+    """Add to the number of duplicates that a data source has had, in the transaction that leaves these out."""
+    connection.execute(
+        "INSERT INTO internal.duplicates VALUES ($name, $rows) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
+        {"name": source.name, "rows": rows},
+    )
+
+
+def had_duplicates(store: Store, source: Source) -> int | None:
+    """How many rows came again and were not stored, since the store began; None where rows have no ids to tell by."""
+    if not source.unique_key:
+        return None
+    with store.snapshot() as cursor:
+        found = cursor.execute("SELECT rows FROM internal.duplicates WHERE datasource = ?", [source.name]).fetchone()
+    return int(found[0]) if found else 0
+
+
 def _stored(connection: Connection, source: Source, pairs: Sequence[tuple[str, int]], rows: Sequence[int]) -> list[int]:
     """The rows whose pair of id and time is in the table already."""
     ids, moments = zip(*pairs, strict=True)

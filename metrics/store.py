@@ -72,6 +72,9 @@ MIGRATIONS: tuple[str, ...] = (
                                           PRIMARY KEY (datasource, month));
     CREATE TABLE internal.restored_months (datasource VARCHAR, month VARCHAR, sha256 VARCHAR);
     """,
+    """
+    CREATE TABLE internal.duplicates (datasource VARCHAR PRIMARY KEY, rows UBIGINT);
+    """,
 )
 """Step n brings our own tables from version n to n + 1. A step that has been released is never edited."""
 

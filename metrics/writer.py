@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from metrics.errors import Busy, PerchError
-from metrics.idempotency import Claim, Counts, duplicates, keep_answer
+from metrics.idempotency import Claim, Counts, count_duplicates, duplicates, keep_answer
 from metrics.pricing import Pricing
 from metrics.rollups import corrected
 from metrics.store import Connection, Misfit, Parsed, Store, quoted
@@ -310,6 +310,7 @@ class Writer:
         if repeated.any():
             _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
+            count_duplicates(connection, current, int(repeated.sum()))
         batch = current.sorted(batch)  # DuckDB finds it by this name
         if current.is_priced and len(batch):
             # Not in the requests: once for a group, whatever its bodies. Not before sorting: two columns fewer to move,

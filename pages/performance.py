@@ -19,6 +19,7 @@ def calls(view: frame.View) -> dict[str, client.Call]:
         "speed": client.pipe("llm_performance", filters.period()),
         "histogram": client.pipe("llm_latency_histogram", filters.period()),
         **view.earlier("llm_latency_percentiles"),
+        "sizes": client.pipe("llm_token_percentiles", filters.period(), dimension="model"),
     }
 
 
@@ -48,7 +49,7 @@ def body(view: frame.View, rows: client.Rows) -> None:
         heatmap.latency(rows["model_latency"], filters, coarse, relative=relative, key="heatmap")
     with states.panel("Models"):
         view.offer(rows["speed"], "performance_by_model")
-        tables.show_performance(rows["speed"])
+        tables.show_performance(rows["speed"], speeding.between_tokens(rows))
 
 
 frame.page("Performance", calls, body)

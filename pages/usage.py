@@ -27,6 +27,8 @@ def calls(view: frame.View) -> dict[str, client.Call]:
         "unpriced": client.pipe("llm_unpriced", filters.period()),
         "outliers": client.pipe("llm_cost_outliers", filters.period(), limit="50"),
         "prices": client.prices(),
+        "sizes": client.pipe("llm_token_percentiles", filters.period()),
+        "busiest": client.pipe("llm_busiest_minutes", filters.period(), limit="1"),
         **view.earlier("llm_usage_timeseries"),
     }
 
@@ -74,6 +76,7 @@ def body(view: frame.View, rows: client.Rows) -> None:
         figures.users(rows, filters)
     with right, states.panel("Hours of the week", filters.timezone):
         heatmap.week(rows["activity"], key="week")
+        figures.busiest(rows, filters)
     with states.panel("Cost by model"):
         view.offer(rows["usage"], "usage_by_model")
         tables.show_spend(rows["usage"], rows["wasted"])

@@ -83,11 +83,12 @@ def by(rows: list[Json], key: str) -> dict[str, Json]:
 
 def test_there_are_the_endpoints_that_pages_and_scripts_rely_on() -> None:
     assert set(ENDPOINTS) == {
-        "ingest_health", "ingest_lag", "ingest_quarantine", "llm_activity", "llm_adoption", "llm_budgets", "llm_cache",
-        "llm_cost_drivers", "llm_cost_outliers", "llm_cost_sources", "llm_dimensions", "llm_errors",
-        "llm_errors_by_model", "llm_errors_compared", "llm_errors_timeseries", "llm_first_seen", "llm_forecast",
-        "llm_forecast_days", "llm_heaviest", "llm_latency_histogram", "llm_latency_percentiles", "llm_model_switches",
-        "llm_models_compared", "llm_performance", "llm_recent_events", "llm_reliability", "llm_totals", "llm_unpriced",
+        "ingest_health", "ingest_lag", "ingest_quarantine", "llm_activity", "llm_adoption", "llm_budgets",
+        "llm_busiest_minutes", "llm_cache", "llm_cost_drivers", "llm_cost_outliers", "llm_cost_sources",
+        "llm_dimensions", "llm_errors", "llm_errors_by_model", "llm_errors_compared", "llm_errors_timeseries",
+        "llm_first_seen", "llm_forecast", "llm_forecast_days", "llm_heaviest", "llm_latency_histogram",
+        "llm_latency_percentiles", "llm_model_switches", "llm_models_compared", "llm_performance",
+        "llm_recent_events", "llm_reliability", "llm_token_percentiles", "llm_totals", "llm_unpriced",
         "llm_usage_by_model", "llm_usage_timeseries", "llm_wasted_spend",
     }  # fmt: skip
 

@@ -97,6 +97,16 @@ def test_a_row_is_a_duplicate_by_id_and_time_together(perch: Perch) -> None:
     )
     assert later.json() == {"successful_rows": 1, "quarantined_rows": 0, "duplicate_rows": 2}
     assert count(perch) == 8
+    assert had_duplicates(perch) == 3
+
+
+def had_duplicates(perch: Perch, source: str = "llm_events") -> int | None:
+    statistics: dict[str, int | None] = perch.get(f"/v0/datasources/{source}").json()["statistics"]
+    return statistics["duplicate_rows"]
+
+
+def test_without_row_ids_no_number_of_duplicates_is_known(perch: Perch) -> None:
+    assert (had_duplicates(perch), had_duplicates(perch, "budgets")) == (0, None)
 
 
 def test_each_of_several_concurrent_bodies_is_told_its_own_duplicates(perch: Perch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.conftest import Json, Perch, make_settings, running
@@ -257,6 +258,40 @@ def test_a_histogram_has_each_successful_call_in_its_bin(store: Perch) -> None:
     (first,) = store.pipe("llm_latency_histogram", environment="bins", measure="ttft")
     assert first["from_seconds"] <= 0.3 < first["to_seconds"]
     assert store.get("/v0/pipes/llm_latency_histogram.json", measure="age").status_code == 400
+
+
+def test_percentiles_of_prompts_and_of_the_time_between_tokens(store: Perch) -> None:
+    prompts = list(range(10, 1010, 10))
+    streamed = [call("sizes", NOW, prompt_tokens=n, completion_tokens=21, ttft=1, latency=1 + n / 50) for n in prompts]
+    others = [
+        # One token has no other after it.
+        call("sizes", NOW, "b", prompt_tokens=7, completion_tokens=1, ttft=1, latency=2),
+        call("sizes", NOW, "b", prompt_tokens=7, completion_tokens=50, latency=2),
+        call("sizes", NOW, "b", prompt_tokens=7, completion_tokens=50, ttft=3, latency=2),
+        failure("sizes", NOW, "no", model_name="b", prompt_tokens=7, completion_tokens=50, ttft=1, latency=2),
+    ]
+    post(store, streamed + others)
+    many, few = store.pipe("llm_token_percentiles", environment="sizes", dimension="model")
+    tokens, seconds = pd.Series(prompts), pd.Series([n / 50 / 20 for n in prompts])
+    assert (many["requests"], many["timed_requests"], many["avg_prompt_tokens"]) == (100, 100, tokens.mean())
+    for level in (50, 95):
+        assert many[f"p{level}_prompt_tokens"] == pytest.approx(tokens.quantile(level / 100))
+        assert many[f"p{level}_inter_token_latency"] == pytest.approx(seconds.quantile(level / 100))
+    assert (few["value"], few["timed_requests"], few["p50_inter_token_latency"]) == ("b", 0, None)
+    (whole,) = store.pipe("llm_token_percentiles", environment="sizes")
+    assert (whole["requests"], whole["timed_requests"]) == (104, 100)
+
+
+# traffic
+
+
+def test_the_busiest_minute(store: Perch) -> None:
+    times = ["2025-03-10 09:30:00", "2025-03-10 09:30:59", "2025-03-10 09:31:00"]
+    post(store, [call("peak", time) for time in times] + [failure("peak", "2025-03-10 09:30:30", "no")])
+    first, second = store.pipe("llm_busiest_minutes", environment="peak")
+    assert (first["minute_utc"], first["requests"], first["failed_requests"]) == ("2025-03-10 09:30:00", 3, 1)
+    assert (second["minute_utc"], second["requests"]) == ("2025-03-10 09:31:00", 1)
+    assert store.pipe("llm_busiest_minutes", environment="peak", limit="1") == [first]
 
 
 # errors

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from metrics import events, ingest, mutations, rollups
+from metrics import events, idempotency, ingest, mutations, rollups
 from metrics.api.answers import datafile
 from metrics.api.auth import perch, require, require_admin, token
 from metrics.api.descriptions import chosen, modified_at
@@ -190,7 +190,11 @@ def _described(source: Source) -> dict[str, Any]:
         "shared_with": [],
         "indexes": [],
         "new_columns_detected": {},
-        "statistics": {"row_count": rows, "bytes": size},
+        "statistics": {
+            "row_count": rows,
+            "bytes": size,
+            "duplicate_rows": idempotency.had_duplicates(perch().store, source),
+        },
         "quarantine_rows": quarantined,
         "columns": [_column(source, at) for at in range(len(source.columns))],
         "engine": {

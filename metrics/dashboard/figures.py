@@ -92,7 +92,17 @@ def tokens(rows: client.Rows, filters: Filters) -> None:
     each = [ratio(totals[name], totals["requests"]) for name in names]
     times = ratio(totals["total_prompt_tokens"], totals["total_completion_tokens"])
     said = f"A request has {fmt.exact(each[0])} prompt and {fmt.exact(each[1])} completion tokens on average"
-    st.caption(f"{said}: {times:,.1f} to 1." if times is not None else f"{said}.")
+    compared = "" if times is None else f": {times:,.1f} to 1"
+    longest = rows["sizes"].iloc[0]["p95_prompt_tokens"]
+    st.caption(f"{said}{compared}. 95 % of prompts have {fmt.exact(longest)} tokens or fewer.")
+
+
+def busiest(rows: client.Rows, filters: Filters) -> None:
+    """The minute with the most calls, as providers limit requests and tokens a minute."""
+    peak = rows["busiest"].iloc[0]
+    when = _day(peak["minute_utc"], filters)
+    used = fmt.plural(peak["total_tokens"], "token")
+    st.caption(f"Busiest minute: {fmt.plural(peak['requests'], 'request')} with {used}, {when}.")
 
 
 def users(rows: client.Rows, filters: Filters) -> None:
@@ -130,8 +140,15 @@ def health(held: pd.Series, rows: client.Rows, filters: Filters) -> None:
             _plain("Unpriced", fmt.exact(held["unpriced_requests"]), f"{fmt.count(held['unpriced_tokens'])} tokens")
             _plain("Store", fmt.bytes_(store["bytes"]), f"{fmt.exact(store['row_count'])} rows")
         everything = "over all events, whatever the filters"
-        states.remark([everything, *_remarks(held, filters), *_arrival(rows), *states.odd_latencies(held)])
+        said = [*_again(store), *_remarks(held, filters), *_arrival(rows), *states.odd_latencies(held)]
+        states.remark([everything, *said])
         st.caption(_order(rows["order"].iloc[0]))
+
+
+def _again(store: pd.Series) -> list[str]:
+    """How many rows came a second time, where rows have ids to tell by."""
+    again = store["duplicate_rows"]
+    return [f"{fmt.plural(again, 'duplicate')} left out"] if fmt.known(again) else []
 
 
 def _arrival(rows: client.Rows) -> list[str]:

@@ -43,6 +43,15 @@ def slowest(speed: pd.DataFrame) -> None:
     states.remark(said)
 
 
+def between_tokens(rows: client.Rows) -> pd.Series:
+    """Median milliseconds from one token of a streamed call to the next, by model; empty for who may not read it."""
+    try:
+        held = rows["sizes"].set_index("value")
+    except client.EndpointFailed:
+        return pd.Series(dtype=float)
+    return held["p50_inter_token_latency"] * 1000
+
+
 def tells_first_token(rows: client.Rows) -> bool:
     """Whether any call of the view tells the time to its first token."""
     try:

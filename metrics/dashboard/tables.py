@@ -101,8 +101,10 @@ def show_spend(usage: pd.DataFrame, wasted: pd.DataFrame) -> None:
     )
 
 
-def show_performance(speed: pd.DataFrame) -> None:
-    """Latency, success and throughput by model."""
+def show_performance(speed: pd.DataFrame, between_tokens: pd.Series) -> None:
+    """Latency, success and throughput by model; `between_tokens` are milliseconds by model."""
+    speed = speed.assign(between_tokens=speed["model_name"].map(between_tokens))
+    streamed = ["between_tokens"] if speed["between_tokens"].notna().any() else []
     seconds = {"p50_latency": "p50", "p90_latency": "p90", "p95_latency": "p95", "p99_latency": "p99"}
     more = {"avg_latency": "mean", "p50_ttft": "TTFT p50", "p95_ttft": "TTFT p95"}
     held = {name: label for name, label in {**seconds, **more}.items() if speed[name].notna().any()}
@@ -110,13 +112,14 @@ def show_performance(speed: pd.DataFrame) -> None:
     show(
         speed,
         "Performance by model",
-        ["model_name", "requests", "success_rate", "failed_requests", *held, throughput],
+        ["model_name", "requests", "success_rate", "failed_requests", *held, *streamed, throughput],
         {
             "model_name": cc.TextColumn("Model", pinned=True, width=200),
             "requests": cc.NumberColumn("Requests", format="localized"),
             "success_rate": cc.NumberColumn("Success", format="percent"),
             "failed_requests": cc.NumberColumn("Failed", format="localized"),
             **{name: cc.NumberColumn(label, format="%.2f s") for name, label in held.items()},
+            "between_tokens": cc.NumberColumn("ITL", format="%.1f ms", help="From one token to the next, median"),
             throughput: cc.NumberColumn("Tokens / s", format="%.0f", help="Completion tokens a second, median"),
         },
         clicked=clicks.cell("performance", speed["model_name"], "model_name", "model"),
