@@ -65,7 +65,7 @@ FAILED = '[data-testid="stException"], [data-testid="stAlertContentError"], h3:h
 RECORDER = """(() => {
   const quiet = 300, inPage = '[data-testid=stMain],[data-testid=stSidebar]';
   const drawn = '[data-testid=stMetric],[data-testid=stVegaLiteChart],[data-testid=stDataFrame]';
-  const figures = () => [...document.querySelectorAll('[data-testid=stMetric]')].map(card => card.innerText);
+  const figures = () => [...document.querySelectorAll('[data-testid=stMetric]')].map(card => card.textContent);
   const state = () => document.querySelector('[data-testid=stApp]')?.getAttribute('data-test-script-state');
   let began = 0, first = 0, last = 0, ran = false, known = new Set(), armed = false, waiting = false, touched = false;
   const begin = event => { if (armed) { began = event.timeStamp; armed = false; } };
@@ -82,9 +82,10 @@ RECORDER = """(() => {
       ran = true;
     }
     const within = record => record.target.nodeType === 1 ? record.target : record.target.parentElement;
-    const seen = records.map(within).filter(element => element?.closest(inPage));
-    touched ||= ran && seen.some(element => element.closest(drawn));
-    if (seen.length && !waiting) { waiting = true; requestAnimationFrame(() => setTimeout(note)); }
+    touched ||= ran && records.some(record => within(record)?.closest(drawn));
+    if (waiting || !records.some(record => within(record)?.closest(inPage))) return;
+    waiting = true;
+    requestAnimationFrame(() => setTimeout(note));
   }).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
   const busy = '[data-testid=stSkeleton],[data-testid=stSpinner],[data-stale=true]';
   const charts = () => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]

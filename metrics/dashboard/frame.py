@@ -79,14 +79,21 @@ def page(title: str, calls: Calls, body: Body, *, needs_events: bool = True) -> 
         states.unreadable(failure)
         return
     view = View(filters_now(_extent(health)), health, _values())
+    sidebar.fit(view.filters)
     if needs_events and not _extent(health):
         sidebar.draw(view.values, view.filters)
         st.title(title, anchor=False)
         _wait_for_the_first_event()
         return
-    client.begin(calls(view))  # the API works while the filters are drawn
-    sidebar.draw(view.values, view.filters)
+    client.begin(calls(view))  # the API works while the rest is drawn
+    # The browser draws what it gets first before it looks at the rest: where filters stand already, that is the page.
+    standing = "_filters_stand" in st.session_state
+    st.session_state["_filters_stand"] = True
+    if not standing:
+        sidebar.draw(view.values, view.filters)
     _live(title, calls, body, view.filters.refresh)
+    if standing:
+        sidebar.draw(view.values, view.filters)
 
 
 def filters_now(extent: tuple[datetime, datetime] | None, now: datetime | None = None) -> filters.Filters:

@@ -1,4 +1,4 @@
-"""The filter widgets. They live in the entry script, above the page, so that they keep their values on every page."""
+"""The filter widgets and the links to the pages: what stands beside every page."""
 
 from __future__ import annotations
 
@@ -49,6 +49,12 @@ def links(place: DeltaGenerator, pages: Sequence[Page]) -> None:
     place.space("xsmall")
 
 
+def fit(view: filters.Filters) -> None:
+    """Forget a granularity that the time range does not have, before anything is drawn of either."""
+    if st.session_state["granularity"] not in filters.granularities(view.start, view.end):
+        st.session_state["granularity"] = "auto"
+
+
 def draw(values: pd.DataFrame, view: filters.Filters) -> None:
     """All filters. `values` are the rows of `llm_dimensions`; a dimension that no event has is not offered."""
     with st.sidebar:
@@ -60,8 +66,6 @@ def draw(values: pd.DataFrame, view: filters.Filters) -> None:
         for dimension in urlstate.DIMENSIONS:
             _values(dimension, values[values["dimension"] == dimension]["value"].tolist())
         allowed = ["auto", *filters.granularities(view.start, view.end)]
-        if st.session_state["granularity"] not in allowed:
-            st.session_state["granularity"] = "auto"
         automatic = f"Auto ({view.granularity})" if st.session_state["granularity"] == "auto" else "Auto"
         st.selectbox("Granularity", allowed, format_func=lambda g: automatic if g == "auto" else g, key="granularity")
         st.selectbox("Time zone", options()["timezone"], format_func=_zone_label, key="timezone")
