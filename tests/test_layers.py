@@ -19,6 +19,7 @@ SOURCES = sorted(
 # package -> where it may be imported (a folder ends in a slash)
 ONLY_IN = {
     "streamlit": ("app.py", "pages/", "metrics/dashboard/"),
+    "starlette": ("app.py", "metrics/dashboard/"),
     "altair": ("pages/", "metrics/dashboard/"),
     "flask": ("ingest_server.py", "metrics/api/"),
     "flask_swagger_ui": ("metrics/api/",),
