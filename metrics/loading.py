@@ -1,4 +1,4 @@
-"""What commands share that take long: rows into the API in batches, and how far is what they or the server do."""
+"""What commands share that take long: rows into the API in batches, and how far they or the server have come."""
 
 from __future__ import annotations
 
