@@ -7,5 +7,8 @@ mode, in which a link to a page opened on a fresh server runs that page without 
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-app = st.App(Path(__file__).parent / "metrics" / "dashboard" / "main.py")
+from metrics.dashboard.returning import Returning
+
+app = st.App(Path(__file__).parent / "metrics" / "dashboard" / "main.py", middleware=[Middleware(Returning)])

@@ -21,7 +21,7 @@ from flask import Flask, Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from metrics import instance
-from metrics.api import backup, datasources, docs_page, errors, events, health, pipes, prices, sql, tokens
+from metrics.api import backup, datasources, docs_page, errors, events, health, pipes, prices, progress, sql, tokens
 from metrics.api.asgi import FrontDoor
 from metrics.api.cors import CORS
 from metrics.errors import PerchError, StartError
@@ -56,7 +56,7 @@ def create_app(perch: Perch) -> Flask:
     app.extensions["perch"] = perch
     app.url_map.strict_slashes = False  # clients call /v0/pipes/ as well, and a POST must never be redirected
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for module in (events, pipes, datasources, backup, prices, sql, tokens, health, docs_page):
+    for module in (events, pipes, datasources, backup, prices, progress, sql, tokens, health, docs_page):
         app.register_blueprint(module.blueprint)
     errors.register(app)
     app.after_request(_allow_browsers)

@@ -19,7 +19,7 @@ import click
 
 from metrics.client import HEALTH, Api, api, is_up, over_http
 from metrics.errors import DefinitionError, PerchError
-from metrics.loading import batches, column_types, first_reasons, send
+from metrics.loading import batches, column_types, first_reasons, send, under_way
 from metrics.settings import ROOT, Settings, load_settings
 from metrics.supervisor import ChildEnded, Supervisor, require_free_port
 
@@ -163,7 +163,7 @@ def demo(rows: int, seed: int, remove: bool) -> None:
 @cli.command()
 def export() -> None:
     """Export the months that changed as Parquet."""
-    with api(load_settings()) as perch:
+    with api(load_settings()) as perch, under_way(perch):
         exports = perch.post("/v0/exports")["exports"]
     for month in exports:
         click.echo(f"{month['path']}: {month['rows']:,} rows")
@@ -198,7 +198,7 @@ def backup(folder: Path) -> None:
 
     PERCH_DATA_DIR=FOLDER starts Perch on the copy. The admin token's file is not copied.
     """
-    with api(load_settings()) as perch:
+    with api(load_settings()) as perch, under_way(perch):
         copied = perch.post("/v0/backup", folder=folder.resolve())
     click.echo(f"{copied['folder']}: {copied['bytes']:,} bytes, up to commit {copied['commit']:,}")
 
@@ -242,7 +242,8 @@ def reprice(dry_run: bool, start: str, end: str, models: tuple[str, ...]) -> Non
     from metrics import pricetables
 
     def post(dry: str) -> list[dict[str, Any]]:
-        answer = perch.post("/v0/reprice", start_date=start, end_date=end, model=models, dry_run=dry)
+        with under_way(perch):
+            answer = perch.post("/v0/reprice", start_date=start, end_date=end, model=models, dry_run=dry)
         changed: list[dict[str, Any]] = answer["models"]
         return changed
 

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,19 @@ def back_up(store: Store, exporter: Exporter, folder: Path) -> Copied:
         raise Refused(f"The folder {folder} is not empty; name one that is, or that does not exist yet.")
     with exporter.holding():
         _copy_expired(store, exporter.folder, folder / exporter.folder.name)
-        commit = store.copy_to(folder / store.path.name)
+        size = store.path.stat().st_size
+        with store.progress.of("Copying", "B", size, measure=partial(_bytes_in, folder)):
+            commit = store.copy_to(folder / store.path.name)
     sync(folder)
-    return Copied(commit, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+    return Copied(commit, _bytes_in(folder))
+
+
+def _bytes_in(folder: Path) -> int:
+    sizes = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # what is being written beside is renamed
+            sizes += path.stat().st_size if path.is_file() else 0
+    return sizes
 
 
 def _copy_expired(store: Store, exports: Path, target: Path) -> None:

@@ -137,7 +137,11 @@ class Exporter:
             known = _recorded(cursor, source)
         lost = [month.month for month in known if not (self.folder / month.path).exists()]
         months = sorted({*months, *lost} - gone)
-        exported = [self._export_month(source, month) for month in months]
+        exported = []
+        with self._store.progress.of(f"Exporting {source.name}", "months", len(months)) as work:
+            for month in months:
+                exported.append(self._export_month(source, month))
+                work.done += 1
         if exported or marked:
             self._writer.run(lambda connection: _record(connection, source, seq, marked, exported))
         return exported

@@ -1,11 +1,14 @@
-"""What the commands `load` and `demo` share: rows into the API in batches, with progress, and what became of them."""
+"""What commands share that take long: rows into the API in batches, and how far they or the server have come."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +19,9 @@ from metrics.errors import PerchError
 
 if TYPE_CHECKING:
     from metrics.files import Row  # it loads pyarrow, which the other commands can do without
+
+LOOK = 0.1
+"""Seconds between two looks at how far the server is."""
 
 BATCH_ROWS = 10_000
 BATCH_BYTES = 4_000_000  # below the default PERCH_MAX_BODY with room to spare
@@ -71,6 +77,32 @@ def send(perch: Api, datasource: str, bodies: Iterable[Batch], *, total: int | N
             before = f" {sent.rows:,} rows were loaded before that." if sent.rows else ""
             raise PerchError(error.message + before) from None
     return sent
+
+
+@contextmanager
+def under_way(perch: Api) -> Iterator[None]:
+    """Show how far the server is with what is asked of it within (nothing where stderr is not a terminal)."""
+    with tqdm(leave=False, dynamic_ncols=True, disable=None, delay=LOOK) as bar, ThreadPoolExecutor(1) as looking:
+        over = threading.Event()
+        if not bar.disable:
+            looking.submit(_follow, perch, bar, over)
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def _follow(perch: Api, bar: tqdm[Any], over: threading.Event) -> None:
+    while not over.wait(LOOK):
+        work = perch.get("/v0/progress")["work"]
+        if work and (bar.desc, bar.total) != (f"{work['what']}: ", work["total"]):
+            bar.unit, bar.unit_scale = f" {work['unit']}", work["unit"] == "B"
+            bar.bar_format = None if work["total"] else "{desc}{elapsed}"
+            bar.set_description(work["what"], refresh=False)
+            bar.reset(work["total"])
+        if work:
+            bar.n = work["done"]
+            bar.refresh()
 
 
 def column_types(perch: Api, datasource: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from metrics.errors import BadRequest
 from metrics.pricing import MONEY, READ, Pricing
+from metrics.progress import Progress
 from metrics.store import Connection, Store, quoted
 from metrics.workspace import Source
 from metrics.writer import Writer, rewrite
@@ -81,7 +82,7 @@ def preview(store: Store, source: Source, pricing: Pricing, which: Which) -> lis
     _require_prices(source)
     totals: dict[str, Difference] = {}
     with store.snapshot() as cursor:
-        for changes in _changes(cursor, source, pricing, which):
+        for changes in _changes(cursor, source, pricing, which, store.progress):
             _count(changes, totals)
     return _ordered(totals)
 
@@ -104,13 +105,14 @@ def reprice(writer: Writer, source: Source, which: Which) -> list[Difference]:
         )
         reading = connection.cursor()  # nobody but this thread writes, so it sees what the transaction does
         try:
-            for changes in _changes(reading, source, writer.pricing, which):
+            for changes in _changes(reading, source, writer.pricing, which, writer.progress):
                 _count(changes, totals)
                 connection.execute("INSERT INTO repriced SELECT row, new_cost, new_computed_cost FROM changes")
         finally:
             reading.close()
         if totals:
-            rewrite(connection, source, "repriced", CHANGED, writer.seq)
+            with writer.progress.of("Writing costs"):
+                rewrite(connection, source, "repriced", CHANGED, writer.seq)
         connection.execute("DROP TABLE repriced")
         return _ordered(totals)
 
@@ -124,15 +126,21 @@ def _require_prices(source: Source) -> None:
         )
 
 
-def _changes(cursor: Connection, source: Source, pricing: Pricing, which: Which) -> Iterator[pa.Table]:
+def _changes(
+    cursor: Connection, source: Source, pricing: Pricing, which: Which, progress: Progress
+) -> Iterator[pa.Table]:
     """The rows that would have other costs: `row`, model_name, and the old and the new values of CHANGED."""
     known = dict(source.columns)
     columns = ", ".join(quoted(name) for name in (*READ, "sent_cost", *CHANGED) if name in known)
     condition, values = which.condition()
-    sql = f"SELECT rowid AS row, {columns} FROM rows.{quoted(source.name)} WHERE {condition}"
-    for batch in cursor.sql(sql, params=values or None).to_arrow_reader(BATCH_ROWS):
-        if batch.num_rows:
-            yield _changed(pa.Table.from_batches([batch]), pricing)
+    rows = f"FROM rows.{quoted(source.name)} WHERE {condition}"
+    (total,) = cursor.execute(f"SELECT count(*) {rows}", values or None).fetchall()[0]
+    with progress.of("Pricing", "rows", total) as work:
+        read = cursor.sql(f"SELECT rowid AS row, {columns} {rows}", params=values or None)
+        for batch in read.to_arrow_reader(BATCH_ROWS):
+            if batch.num_rows:
+                yield _changed(pa.Table.from_batches([batch]), pricing)
+            work.done += batch.num_rows
 
 
 def _changed(rows: pa.Table, pricing: Pricing) -> pa.Table:

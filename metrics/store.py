@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from metrics.errors import BadRequest, Busy, CopyFailed, PerchError, StartError, StoreHeld
 from metrics.limits import BATCH_ROWS, QUERY_MEMORY, Deadline, Limits, Watch, too_hungry, too_slow, whole
+from metrics.progress import Progress
 
 Connection = duckdb.DuckDBPyConnection
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Store:
 
     def __init__(self, path: Path, *, memory: int, threads: int | None = None) -> None:
         self.path = path
+        self.progress = Progress()
         self._memory = memory
         self._open: Callable[[], Connection] = partial(_connect, path, memory, threads or os.cpu_count() or 2)
         self._users = 0  # those who hold the connection or a cursor of it

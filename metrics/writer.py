@@ -87,6 +87,7 @@ class Writer:
 
     def __init__(self, store: Store, pricing: Pricing, *, queue_rows: int, queue_bytes: int) -> None:
         self._store = store
+        self.progress = store.progress
         self._limits = queue_rows, queue_bytes
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = self._waiting_bytes = 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,9 @@ import pytest
 
 from metrics.dashboard import format as fmt
 from tests import browser as web
-from tests.conftest import ADMIN_TOKEN, Perch, make_settings, running
+from tests.conftest import ADMIN_TOKEN, Perch, make_settings
+from tests.serving import serving
+from tests.viewing import event
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -81,17 +86,29 @@ def test_a_page_shows_the_numbers_of_the_api(
     assert_quiet(dashboard, seen)
 
 
-def test_the_overview_without_events_and_without_an_api(context: BrowserContext, tmp_path: Path) -> None:
+def test_the_overview_without_events_with_a_slow_api_and_without_one(context: BrowserContext, tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     with (
         web.dashboard(f"http://127.0.0.1:{settings.port}", ADMIN_TOKEN, tmp_path) as opened,
         web.window(context, "light", 1440) as page,
     ):
         seen = web.watch(page)
-        with running(settings):
+        with serving(settings) as api:
             web.visit(page, opened.url, "Overview", 0)
             page.get_by_role("heading", name="No events yet").wait_for()
             assert ADMIN_TOKEN not in page.content()
+            api.perch.post_events("llm_events", event())
+            page.goto(f"{opened.url}/events")
+            page.get_by_text("1 to 1 of 1").wait_for()
+            web.settle(page, 1)
+            with stopped(api.process.pid):
+                page.get_by_role("button", name="Refresh").click()
+                page.get_by_text(re.compile(r"Reading\s*\([\d.]+ seconds\)")).wait_for()
+                assert page.get_by_text("1 to 1 of 1").is_visible()
+                page.goto(f"{opened.url}/data")
+                page.get_by_text(re.compile(r"\(1\.\d seconds\)")).wait_for()
+            web.settle(page)
+            assert web.metrics(page)["Events"] == "1"
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size({"width": 390, "height": 900})
         web.visit(page, opened.url, "Overview", 0)
@@ -99,6 +116,16 @@ def test_the_overview_without_events_and_without_an_api(context: BrowserContext,
         page.get_by_role("button", name="Retry").wait_for()
         assert web.overflow(page) == 0
     assert_quiet(opened, seen)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that stands still: it takes connections, and answers when it goes on."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_time_is_that_of_the_chosen_zone_whatever_the_zone_of_the_browser(

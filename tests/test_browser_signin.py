@@ -1,4 +1,4 @@
-"""An account of an OIDC provider opens the dashboard in Chromium, and nothing but a read token is lent to it.
+"""An account of an OIDC provider opens the address it asked for in Chromium, and only a read token is lent to it.
 
 The provider is a real one on 127.0.0.1, as small as the protocol allows: its discovery document, a page to sign in on,
 the token for a code (with PKCE and the client's secret), the keys to check it with, and a way out.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode
 
 from authlib.common.encoding import urlsafe_b64encode
 from flask import Flask, Response, jsonify, redirect, request
@@ -23,6 +24,7 @@ from joserfc.jwk import RSAKey
 from werkzeug.serving import make_server
 
 from metrics.dashboard import format as fmt
+from metrics.dashboard.returning import COOKIE
 from tests import browser as web
 from tests.conftest import Perch
 from tests.test_browser import chromium, pytestmark
@@ -128,7 +130,9 @@ def test_an_account_reads_with_the_operators_read_token_alone(loaded: Perch, chr
         operator["STREAMLIT_SECRETS_FILES"] = str(secrets_file(tmp_path, accounts.url))
         with web.dashboard(loaded.url, lent, tmp_path, operator) as running:
             page = context.new_page()
-            page.goto(f"{running.url}/usage?range=all")
+            model = loaded.pipe("llm_usage_by_model")[1]["model_name"]
+            asked = f"{running.url}/usage?{urlencode({'range': 'all', 'model': model})}"
+            page.goto(f"{asked}&next=https://elsewhere.example")
             sign_in = page.get_by_role("button", name="Sign in with your account")
             sign_in.wait_for()
             assert nothing_is_told(page)
@@ -136,11 +140,15 @@ def test_an_account_reads_with_the_operators_read_token_alone(loaded: Perch, chr
             page.get_by_role("link", name=f"Go on as {WHO}").click()
             page.get_by_text("a token with the scope ADMIN, which is never lent").wait_for()
             assert nothing_is_told(page)
+            assert page.url == asked
 
             changed = loaded.request("PUT", "/v0/tokens/lent to accounts", params={"scope": reads})
             assert changed.status_code == 200
-            web.visit(page, f"{running.url}/?range=all", "Overview", 2)
-            totals = loaded.pipe("llm_totals")[0]
+            page.reload()
+            page.get_by_role("heading", name="Usage", exact=True).wait_for()
+            web.settle(page, 4)
+            assert page.url == asked
+            totals = loaded.pipe("llm_totals", model=model)[0]
             assert web.metrics(page)["Spend"] == fmt.dollars(totals["total_cost"])
             page.get_by_text(WHO).wait_for()
             assert lent not in page.content()
@@ -152,6 +160,19 @@ def test_an_account_reads_with_the_operators_read_token_alone(loaded: Perch, chr
             page.goto(f"{running.url}/data")
             sign_in.wait_for()
             assert nothing_is_told(page)
+
+            sign_in.click()
+            go_on = page.get_by_role("link", name=f"Go on as {WHO}")
+            go_on.wait_for()
+            (kept,) = [one for one in context.cookies(running.url) if one["name"].startswith(COOKIE)]
+            assert unquote(kept["value"]) == "data"
+            context.add_cookies(
+                [{**kept, "value": quote("https://elsewhere.example//elsewhere.example?range=all", "")}]
+            )
+            go_on.click()
+            page.get_by_role("heading", name="Overview", exact=True).wait_for()
+            assert page.url == f"{running.url}/?range=all"
+            assert not [one for one in context.cookies(running.url) if one["name"].startswith(COOKIE)]
         log = running.log.read_text()
     assert "Traceback" not in log
     assert lent not in log

@@ -19,6 +19,7 @@ SOURCES = sorted(
 # package -> where it may be imported (a folder ends in a slash)
 ONLY_IN = {
     "streamlit": ("app.py", "pages/", "metrics/dashboard/"),
+    "starlette": ("app.py", "metrics/dashboard/"),
     "altair": ("pages/", "metrics/dashboard/"),
     "flask": ("ingest_server.py", "metrics/api/"),
     "flask_swagger_ui": ("metrics/api/",),
@@ -39,8 +40,8 @@ ONLY_IN = {
 
 # The stages in the order in which data flows: a stage imports only those before it.
 RIVER = [
-    "errors", "settings", "dialect", "columns", "datafiles", "templating", "events", "validation", "limits", "store",
-    "partitions", "prices", "pricing", "workspace", "idempotency", "rollups", "writer", "ordering", "exports",
+    "errors", "settings", "dialect", "columns", "datafiles", "templating", "events", "validation", "limits", "progress",
+    "store", "partitions", "prices", "pricing", "workspace", "idempotency", "rollups", "writer", "ordering", "exports",
     "retention", "backup", "mutations", "repricing", "prometheus", "formats", "pipes", "tokens", "materializing",
     "instance", "ingest", "api",
 ]  # fmt: skip

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
+import signal
+import subprocess
+import sys
+import termios
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +24,7 @@ import requests
 
 from metrics.settings import Settings
 from tests.conftest import ROOT, Json, Perch, make_settings, running
+from tests.serving import start
 from tests.test_commands import Result, environment, invoke, run_command
 from tests.test_prices import CALL, copied, stored
 
@@ -173,13 +183,25 @@ def test_a_wrong_time_is_one_sentence(before: Settings) -> None:
     assert "start_date=yesterday is not a time; write it as 2026-01-31" in result.err
 
 
-def test_rollups_have_the_new_costs(before: Settings) -> None:
-    def sums(perch: Perch, source: str, cost: str) -> dict[str, str]:
-        asked = f"SELECT model_name, toString(sum(s.{cost})) AS cost FROM {source} AS s GROUP BY model_name"
-        return {row["model_name"]: row["cost"] for row in perch.sql(asked)}
+def sums(perch: Perch, source: str, cost: str) -> dict[str, str]:
+    """What each model costs, by the calls or by a rollup."""
+    asked = f"SELECT model_name, toString(sum(s.{cost})) AS cost FROM {source} AS s GROUP BY model_name"
+    return {row["model_name"]: row["cost"] for row in perch.sql(asked)}
 
+
+def with_rollups(project: Path) -> None:
     for folder in ("parts", "materializations"):
-        shutil.copytree(ROOT / "metrics" / folder, before.project / folder)
+        shutil.copytree(ROOT / "metrics" / folder, project / folder)
+
+
+def test_without_work_there_is_no_progress_and_it_is_the_admins_to_see(perch: Perch) -> None:
+    assert perch.get("/v0/progress").json() == {"work": None}
+    reader = perch.create_token("reader", "DATASOURCES:READ:llm_events")
+    assert perch.get("/v0/progress", token=reader).status_code == 403
+
+
+def test_rollups_have_the_new_costs(before: Settings) -> None:
+    with_rollups(before.project)
     with running(before) as perch:
         assert perch.request("POST", "/v0/rollups").json()["rows"] == len(CALLS)
         old = sums(perch, "llm_events", "cost")
@@ -190,3 +212,80 @@ def test_rollups_have_the_new_costs(before: Settings) -> None:
         assert perch.get("/v0/datasources/llm_events").json()["rollup"]["waiting_rows"] == 0
         for source in ("llm_usage_15min", "llm_usage_daily"):
             assert sums(perch, source, "total_cost") == new
+
+
+def test_kill_9_leaves_all_of_the_old_costs_or_all_of_the_new(tmp_path: Path) -> None:
+    """At four moments. What a kill leaves are the files, so they are copied while the process stands still."""
+    settings = make_settings(tmp_path, project=copied(tmp_path / "own", price(1)))
+    with_rollups(settings.project)
+    with running(settings) as perch:
+        for month in range(1, 5):
+            calls = [{**CALL, "event_time": f"2026-0{month}-02 {hour:02}:04:05", "model_name": f"own-{hour % 3}"}
+                     for hour in range(20)]  # fmt: skip
+            assert perch.post_events("llm_events", calls * 500).json()["successful_rows"] == 10_000
+        assert perch.request("POST", "/v0/rollups").status_code == 200
+    (settings.project / "prices.toml").write_text(price(2))
+    killed, shown = killed_while_repricing(settings, tmp_path / "killed")
+    assert "Writing costs" in shown
+    found = []
+    for left in killed:
+        with running(left) as perch:
+            found.append(in_force(perch))
+            if len(found) == 1:
+                assert perch.request("POST", "/v0/reprice").status_code == 200
+                assert in_force(perch) == 2
+    assert found in ([1, 1, 1, 1], [1, 1, 1, 2], [1, 1, 2, 2], [1, 2, 2, 2])
+
+
+def price(dollars: int) -> str:
+    """Three models at so many dollars for a million tokens of the prompt."""
+    return "".join(f'[[price]]\nmodel = "own-{each}"\ninput = {dollars}\noutput = 0\n\n' for each in range(3))
+
+
+def in_force(perch: Perch) -> int:
+    """The price that every call has its cost of, and the rollups too."""
+    (found,) = perch.sql("SELECT toString(cost) AS cost, toString(computed_cost) AS computed, count() AS n "
+                         "FROM llm_events GROUP BY cost, computed_cost")  # fmt: skip
+    assert (found["cost"], found["n"]) == (found["computed"], 40_000)
+    by_calls = sums(perch, "llm_events", "cost")
+    for rollup in ("llm_usage_15min", "llm_usage_daily"):
+        assert sums(perch, rollup, "total_cost") == by_calls
+    return round(float(found["cost"]) * 1000)
+
+
+def killed_while_repricing(settings: Settings, folder: Path) -> tuple[list[Settings], str]:
+    """The settings of stores as kill -9 leaves them: three times while it writes, and at the end.
+
+    Beside them what the command has shown on a terminal.
+    """
+    served, left = start(settings), []
+    with ThreadPoolExecutor(1) as other:
+        try:
+            shown = other.submit(reprice_on_a_terminal, settings)
+            while (served.perch.get("/v0/progress").json()["work"] or {}).get("what") != "Writing costs":
+                assert not shown.done()
+            for moment in range(3):
+                served.process.send_signal(signal.SIGSTOP)
+                shutil.copytree(settings.data_dir, folder / str(moment) / "data")
+                left.append(make_settings(folder / str(moment), project=settings.project))
+                time.sleep(0.1)  # until the command looks again: it is answered next
+                served.process.send_signal(signal.SIGCONT)
+                time.sleep(0.04)
+        finally:
+            served.kill()
+    return [*left, settings], shown.result()
+
+
+def reprice_on_a_terminal(settings: Settings) -> str:
+    """All that the command writes, which finds a terminal to write to."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, 120))
+    argv = [sys.executable, "-m", "metrics", "reprice"]
+    with subprocess.Popen(argv, env=env(settings), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # which tells that it has ended
+            while some := os.read(ours, 4096):
+                shown += some
+    os.close(ours)
+    return shown.decode()

@@ -4,7 +4,7 @@ Requests share a pool of connections and run side by side, in the order in which
 by all who ask the same with the same token, while it is under way and for `FRESH` seconds, so that all viewers of one
 view cost one request. A page does not wait for all of its answers but, panel by panel, for what the panel reads; one
 endpoint that fails is raised there. The last answers are kept longer: while the API is away a page may show them once
-more, marked as old.
+more, marked as old; that it is away is found out once for all that a page asks.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ SELDOM = 60
 
 TIMEOUT = (1.5, 20)
 """Seconds to connect and to wait for an answer (the API itself stops a query after PERCH_QUERY_TIMEOUT)."""
+
+AWAY = 2
+"""Seconds for which an API that could not be reached is not tried again: what a page asks of it fails at once."""
 
 KEPT = 512
 """Answers that are shared, and answers that are kept for the time when the API is away."""
@@ -245,12 +248,13 @@ def append(source: str, row: Mapping[str, object]) -> None:
 
 
 def forget(call: Call | None = None) -> None:
-    """Drop one shared answer, or every one: the next run asks again."""
+    """Drop one shared answer, or every one: the next run asks again, also an API that was away a moment ago."""
     with _sharing:
         if call:
             _shared.pop((load_settings().url, viewer.token(), call), None)
         else:
             _shared.clear()
+            _gone.clear()
 
 
 @cache
@@ -271,6 +275,8 @@ _NUMBER = re.compile(r"U?Int|Float|Decimal")
 
 _shared: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
 _memory: OrderedDict[Key, tuple[pd.DataFrame, datetime]] = OrderedDict()
+_gone: dict[str, tuple[float, str]] = {}
+"""Until when an API's address is not tried again, and what its last try ended in."""
 _sharing = threading.Lock()
 
 
@@ -315,7 +321,14 @@ def _keep(kept: OrderedDict[Key, Value], key: Key, value: Value) -> None:
 
 
 def _frame(url: str, token: str, call: Call) -> pd.DataFrame:
-    body = _get(url, token, call)
+    until, cause = _gone.get(url, (0.0, ""))
+    if monotonic() < until:  # one page asks some fifteen questions, each of which could wait for a connection
+        raise ApiAway(url, cause)
+    try:
+        body = _get(url, token, call)
+    except ApiAway as failure:
+        _gone[url] = monotonic() + AWAY, failure.cause
+        raise
     try:
         found = body[call.part]
         return _typed(found if isinstance(found, list) else [found], body.get("meta", []))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -73,7 +72,8 @@ def page(title: str, calls: Calls, body: Body, *, needs_events: bool = True) -> 
     one until there are any.
     """
     try:
-        health = _health()
+        with states.waiting("health"):
+            health = _health()
     except client.ApiError as failure:  # there is nothing to filter
         st.title(title, anchor=False)
         states.unreadable(failure)
@@ -116,7 +116,8 @@ def _live(title: str, calls: Calls, body: Body, every: int | None) -> None:
             st.rerun()  # the filters beside the page show it too
         urlstate.drill_now()
         try:
-            _draw(title, calls, body)
+            with states.waiting("page"):
+                _draw(title, calls, body)
         except client.ApiError as failure:
             states.unreadable(failure)
         urlstate.push()  # a widget inside the fragment changes the address too
@@ -133,10 +134,7 @@ def _draw(title: str, calls: Calls, body: Body) -> None:
     if health["demo_events"]:
         states.demo(int(health["demo_events"]))
     try:
-        with ExitStack() as reading:
-            with top.status:  # it appears where the answers take long, and counts the seconds
-                reading.enter_context(st.spinner("Reading", show_time=True))
-            _ask_and_draw(View(view, health, _values(), top.downloads), calls, body)
+        _ask_and_draw(View(view, health, _values(), top.downloads), calls, body)
     except client.ApiAway as failure:  # a page asks before it draws: nothing stands there twice
         _draw_again(calls, body, health, top, failure)
         return

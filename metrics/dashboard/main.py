@@ -18,12 +18,16 @@ from metrics.dashboard import frame, signin, urlstate, viewer  # noqa: E402 - th
 
 # Streamlit has no setting for these: narrower margins beside the page, seven ranges on one line, and an "API" that can
 # be read while it is open on a dark page; code and links in small type and the chosen one of several that can be read
-# too; small buttons for the filters below the title; and a link that nobody sees (urlstate.drill).
+# too; small buttons for the filters below the title; a link that nobody sees (urlstate.drill); and a corner for what
+# waits for answers, where it moves nothing (states.waiting).
 st.html(
     "<style>@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem } } "
     "[data-testid=stSidebar] [data-testid=stButtonGroup] button { padding-left: .3rem; padding-right: .3rem } "
     "[data-testid=stPopoverButton][kind=tertiary] { color: inherit !important } "
     ".st-key-chosen button { min-height: 1.6rem; padding: 0 .6rem; font-size: .8rem } .st-key-drill { display: none }"
+    "[data-testid=stLayoutWrapper]:has(> [class*=st-key-waiting]) { position: fixed; right: 1.5rem; bottom: 1.5rem; "
+    "width: auto; z-index: 100; border-radius: 8px; background: light-dark(#F0F0F2, #26262D) } "
+    "[class*=st-key-waiting] [data-testid=stSpinner] { padding: .5rem 1rem } "
     "[data-testid=stCaptionContainer] code { font-size: .92em } "
     "[data-testid=stCaptionContainer] a { color: inherit !important } "
     "[data-testid=stButtonGroup] [data-selected=true] p { color: light-dark(#4F46E5, #A5B4FC) }</style>"

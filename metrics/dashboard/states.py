@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +80,18 @@ def _contained() -> Iterator[None]:
         _failure(str(failure))
     except LookupError as missing:  # definitions of the user's own may answer with other columns, or no row
         _failure(f"its endpoint does not answer with what it needs ({missing}).")
+
+
+@contextmanager
+def waiting(part: str) -> Iterator[None]:
+    """Show in a corner, over the page, that its answers are waited for and for how long, where that takes a moment.
+
+    `part` tells one of these from another of the same page.
+    """
+    with ExitStack() as reading:
+        with st.container(key=f"waiting-{part}"):
+            reading.enter_context(st.spinner("Reading", show_time=True))
+        yield
 
 
 def unreadable(failure: client.ApiError) -> None:

@@ -51,6 +51,7 @@ def pull(page: str, options: Mapping[str, Sequence[str]]) -> None:
         for name, default in DEFAULTS.items():
             if first or not moved or name in address or name not in IN_PANELS:
                 state[name] = _checked(address.get(name, default), default, options.get(name))
+        state["_address"] = address  # a run that is interrupted does not come to `push`
     for name, default in DEFAULTS.items():
         # Streamlit forgets the value of a widget that another page does not draw
         state[name] = state.get(name, _copy(default))
