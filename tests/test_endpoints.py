@@ -279,7 +279,7 @@ def test_the_previous_period_is_as_long_and_ends_where_this_one_starts(small: Pe
 def test_errors_that_differ_in_a_number_or_an_address_are_one(small: Perch) -> None:
     rows = small.pipe("llm_errors")
     assert rows[0] == {
-        "error": "Timed out after # s at <url>",
+        "error": "timed out after # s at <url>",
         "error_class": None,
         "model_count": 2,
         "failed_requests": 2,
@@ -295,6 +295,39 @@ def test_errors_that_differ_in_a_number_or_an_address_are_one(small: Perch) -> N
     assert [(row["bucket_utc"][:10], row["failed_requests"]) for row in over_time] == [
         ("2025-01-02", 2), ("2025-01-03", 1), ("2025-01-03", 1), ("2025-01-03", 1)
     ]  # fmt: skip
+
+
+ERRORS: list[tuple[str, list[str]]] = [
+    ("model <text> not found", ["Model 'a' not found", 'model "gpt-4o" not found', "MODEL `x y` not  found"]),
+    ("can't find <text> or model's <text>", ["Can't find 'a' or model's 'it's b'", "can't find '' or model's '2'"]),
+    ("[<text>,<text>] isn't 'right", ["['a','b'] isn't 'right", "['c',\"d\"] isn't 'right"]),
+    ("the models' size is #\" x #\"", ["The models' size is 5\" x 7\"", "the models' size is 12\" x 3\""]),
+    ("not here", ["'Not here'", '"not here"', '{"detail": "Not here"}']),
+    ("the model <text> doesn't exist", [
+        """Error code: 404 - {'error': {'message': "The model `gpt-9` doesn't exist", 'param': None}}""",
+        """{"error":{"code":404,"message":"The model 'gpt-8' doesn't exist"}}""",
+        """{"error": "The model \\"llama\\" doesn't exist"}""",
+        """{"type": "error", "message": "The model 'gpt-8' doesn't exist""",  # as a log has cut it off
+    ]),
+    ("request <id> by <id> timed out", [
+        "Request 550E8400-e29b-41d4-a716-446655440000 by sk-ab****wxyz timed out",
+        "Request req_011CSHoEeqs5C35K2UUqR7Fy by 0xDEADbeef timed out",
+    ]),
+]  # fmt: skip
+"""Errors, each with messages that are it."""
+
+
+def test_errors_are_one_but_for_capitals_quoted_texts_and_ids(perch: Perch) -> None:
+    messages = [message for _, some in ERRORS for message in some]
+    classes = ["openai.RateLimitError", "RateLimitError", "litellm.exceptions.RateLimitError", "Failed. Why?"]
+    perch.post_events("llm_events", [
+        *(failed("2025-01-02 03:00:00", message) for message in messages),
+        *(failed("2025-01-02 03:00:00", "", error_class=name) for name in classes),
+    ])  # fmt: skip
+    rows = by(perch.pipe("llm_errors"), "error")
+    expected = {error: len(some) for error, some in ERRORS} | {"RateLimitError": 3, "Failed. Why?": 1}
+    assert {error: row["failed_requests"] for error, row in rows.items()} == expected
+    assert all(rows[error]["example"] in some for error, some in ERRORS)
 
 
 def test_recent_events_are_whole_and_newest_first(small: Perch) -> None:

@@ -73,11 +73,12 @@ STEPS_ASIDE = [
 ]
 
 FAILURES: list[tuple[Json, str]] = [
-    ({"error_message": "Limit of 30 requests", "error_class": "RateLimit"}, "Limit of # requests"),
-    ({"error_message": "Limit of 1234 requests", "error_class": "Quota"}, "Limit of # requests"),
+    ({"error_message": "Limit of 30 requests", "error_class": "RateLimit"}, "limit of # requests"),
+    ({"error_message": "limit of 1234 Requests", "error_class": "Quota"}, "limit of # requests"),
+    ({"error_message": "Model 'a' can't be found"}, "model <text> can't be found"),
     ({"error_message": "see  https://x.test/a?b=1 \n or 0xdeadBEEF", "status_code": 500}, "see <url> or <id>"),
     ({"error_message": "no run_abc12345 here"}, "no <id> here"),
-    ({"error_message": "", "error_class": "Timeout", "status_code": 504}, "Timeout"),
+    ({"error_message": "", "error_class": "openai.Timeout", "status_code": 504}, "Timeout"),
     ({"error_message": "", "status_code": 503}, "HTTP 503"),
     ({"error_message": "", "error_class": ""}, "no message"),
     ({"error_message": "é" * 200}, "é" * 120),

@@ -102,7 +102,21 @@ def rows_of(source: DataSource, count: int = 200) -> list[list[object]]:
 def _value(name: str, type_: str, n: int, chance: random.Random) -> object:
     chosen: Mapping[str, Sequence[object]] = {
         "model_name": ["gpt-4", "claude", "llama", ""],
-        "error_message": ["", "", "Rate limit 123 exceeded", "Timeout after 5.3s req_ab12", "it's"],
+        "error_message": [
+            *(
+                "",
+                "",
+                "Rate limit 123 exceeded",
+                "Timeout after 5.3s req_ab12",
+                "it's",
+                "Ärger mit 'a' und \"b's\" und `c`",
+            ),
+            *(
+                "can't do 'x' in 'y z'",
+                '{"error": {"message": "No \\\\"x\\\\" here", "code": 5}}',
+                "500 {'detail': \"isn't 'a'\"}",
+            ),
+        ],
         "latency": [0.5, 1.25, 2.5, 4000.0, -1.0],
         "environment": ["prod", "demo", ""],
         "success": [0, 1, 1],
