@@ -229,6 +229,7 @@ def test_filters(small: Perch, filters: dict[str, Any], requests: int) -> None:
         ("llm_recent_events", {"page": "-1"}, "page"),
         ("ingest_quarantine", {"page": "many"}, "page"),
         ("llm_recent_events", {"only_failed": "perhaps"}, "only_failed"),
+        ("llm_heaviest", {"trend": "1", "limit": "1001"}, "1 to 1000"),
     ],
 )
 def test_a_bad_parameter_is_a_400_that_names_it(

@@ -31,7 +31,7 @@ RAGGED: tuple[Mapping[str, object], ...] = (
     {"start_date": "2025-11-02 06:03:10", "end_date": "2025-11-02 06:41:59", "dimension": "feature", "feature": ",a,b"},
     {"start_date": "2025-11-02 05:59:59", "exact_percentiles": "1", "timezone": "Asia/Kolkata", "granularity": "hour"},
     {"end_date": "2025-11-03 03:07:00", "timezone": "Asia/Kolkata", "dimension": "model", "environment": ""},
-    {"end_date": "2025-11-02 20:44:50", "dimension": "provider", "granularity": "hour"},
+    {"end_date": "2025-11-02 20:44:50", "dimension": "provider", "granularity": "hour", "trend": "1"},
     {
         "start_date": "2025-11-02 00:00:00",
         "end_date": "2025-11-03 00:00:00",
@@ -63,7 +63,7 @@ REQUESTS: tuple[Mapping[str, object], ...] = (
     {},
     {"start_date": "2025-11-01 22:00:00", "end_date": "2025-11-02 20:00:00"},
     {"model": "gpt-4,llama", "timezone": "America/Los_Angeles", "granularity": "hour", "dimension": "model"},
-    {"granularity": "month", "dimension": "user"},
+    {"granularity": "month", "dimension": "user", "trend": "1"},
     {"granularity": "week", "timezone": "Asia/Kolkata", "provider": ["a", "b"]},
     {"granularity": "minute", "timezone": "America/Los_Angeles"},
     {"granularity": "day", "timezone": "America/Los_Angeles", "dimension": "environment"},
