@@ -293,12 +293,12 @@ def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
         ["rank", "value", "total_cost", "trend", "share", "cumulative_share", "requests", "each"],
         {
             "rank": cc.NumberColumn("#", width=32),
-            "value": cc.TextColumn(dimension.capitalize(), width=100),
-            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=70),
+            "value": cc.TextColumn(dimension.capitalize(), width=92),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=66),
             "trend": cc.BarChartColumn(
-                "Trend", y_min=0, color="gray", width=90, help=f"Cost of {fmt.plural(step, 'day')} a bar, UTC"
+                "Trend", y_min=0, color="gray", width=70, help=f"Cost of {fmt.plural(step, 'day')} a bar, UTC"
             ),
-            "share": _share("Share", table["share"], 92),
+            "share": _share("Share", table["share"], 84),
             "cumulative_share": cc.NumberColumn("Together", format="percent", width=66, help="With all above it"),
             "requests": cc.NumberColumn("Requests", format="localized", width=66),
             "each": cc.NumberColumn("each", format=_dollars(table["each"], 6), width=66, help="Cost / requests"),
