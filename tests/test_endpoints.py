@@ -123,6 +123,10 @@ def test_the_text_of_the_filters_is_the_same_everywhere() -> None:
         == 2
     )
     assert sum("NODE failures\n" in text for text in texts) == 1
+    held = [
+        found for text in texts for found in re.findall(r"\{% if defined\(earlier_start\) or .*?(?=SELECT)", text, re.S)
+    ]
+    assert (len(held), len(set(held))) == (3, 1)
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
@@ -275,6 +279,33 @@ def test_the_previous_period_is_as_long_and_ends_where_this_one_starts(small: Pe
         assert row[key] == before[key.removeprefix("previous_")], key
     (one_date,) = small.pipe("llm_totals", start_date="2025-01-02 00:00:00")
     assert {value for key, value in one_date.items() if key.startswith("previous_")} == {None}
+
+
+PERIOD = {"start_date": "2025-01-02 00:00:00", "end_date": "2025-01-03 00:00:00"}
+EARLIER: list[tuple[dict[str, str], str]] = [
+    ({**PERIOD, "earlier_start": "2025-01-02T00:00:00Z"}, "earlier_start is not before start_date"),
+    ({**PERIOD, "earlier_start": "2025-01-01T23:30:00-01:00"}, "earlier_start is not before start_date"),
+    ({**PERIOD, "earlier_start": "2025-01-01T01:00:00+01:00", "earlier_end": "2025-01-01 00:00:00"}, "not after"),
+    ({**PERIOD, "earlier_end": "2025-01-01 00:00:00"}, "give earlier_start too"),
+    ({"earlier_start": "2025-01-01 00:00:00"}, "need start_date and end_date"),
+    ({"start_date": "2025-01-02 00:00:00", "earlier_end": "2025-01-01 12:00:00"}, "need start_date and end_date"),
+    ({**PERIOD, "earlier_start": "the day before"}, "in the parameter earlier_start"),
+]  # fmt: skip
+COMPARED = ("llm_totals", "llm_cost_drivers", "llm_errors_compared")
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_an_earlier_period_that_is_none_is_a_400(small: Perch, name: str) -> None:
+    for parameters, said in EARLIER:
+        answer = small.get(f"/v0/pipes/{name}.json", **parameters)
+        assert answer.status_code == 400, parameters
+        assert said in answer.json()["error"]
+    for earlier in (
+        {"earlier_start": "2025-01-02T01:00:00+02:00"},
+        {"earlier_end": "2025-01-01 00:00:01"},
+        {"earlier_end": "2026-01-01 00:00:00"},  # start_date at the latest, as its description says
+    ):
+        small.pipe(name, **PERIOD, **earlier)
 
 
 def test_errors_that_differ_in_a_number_or_an_address_are_one(small: Perch) -> None:

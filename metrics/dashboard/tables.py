@@ -285,7 +285,7 @@ def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
     table = rows.assign(
         value=rows["value"].replace("", "(none)"),
         each=rows["total_cost"] / rows["requests"].where(rows["requests"] > 0),
-        trend=[_summed(costs, step) for costs in rows["trend"]],
+        trend=rows["trend"].map(lambda costs: _summed(costs, step)),
     )
     show(
         table,
