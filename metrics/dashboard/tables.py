@@ -15,8 +15,8 @@ from metrics.dashboard import format as fmt
 FEW, TALL = 12, 400
 """Tables of more than so many rows are so many pixels high and scroll; half a row shows that there are more."""
 
-BARS = 60
-"""A trend has so many bars at most; more would be thinner than a pixel."""
+BARS = 35
+"""A trend has so many bars at most, of a day or, as weekends would blur others, of whole weeks."""
 
 cc = st.column_config
 
@@ -281,7 +281,7 @@ def show_sources(rows: pd.DataFrame) -> None:
 def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
     """Who costs most, with the course of it over the days of the view."""
     days = int(rows["trend"].map(len).max())
-    step = -(-days // BARS)
+    step = 1 if days <= BARS else 7 * math.ceil(days / (7 * BARS))
     table = rows.assign(
         value=rows["value"].replace("", "(none)"),
         each=rows["total_cost"] / rows["requests"].where(rows["requests"] > 0),
@@ -468,7 +468,7 @@ def _share(label: str, shares: pd.Series, width: int) -> Any:
 
 def _summed(costs: Sequence[float], step: int) -> list[float]:
     """Sums of so many in a row, of which the last ones are whole."""
-    return [sum(costs[max(0, end - step) : end]) for end in range(len(costs), 0, -step)][::-1] if step else []
+    return [sum(costs[max(0, end - step) : end]) for end in range(len(costs), 0, -step)][::-1]
 
 
 def _changes(table: pd.DataFrame, before: pd.DataFrame) -> list[str | None]:
