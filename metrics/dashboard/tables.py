@@ -15,8 +15,8 @@ from metrics.dashboard import format as fmt
 FEW, TALL = 12, 400
 """Tables of more than so many rows are so many pixels high and scroll; half a row shows that there are more."""
 
-BARS = 35
-"""A trend has so many bars at most, of a day or, as weekends would blur others, of whole weeks."""
+POINTS = 60
+"""A trend has so many points at most, of a day or, as weekends would blur others, of whole weeks."""
 
 cc = st.column_config
 
@@ -281,7 +281,7 @@ def show_sources(rows: pd.DataFrame) -> None:
 def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
     """Who costs most, with the course of it over the days of the view."""
     days = int(rows["trend"].map(len).max())
-    step = 1 if days <= BARS else 7 * math.ceil(days / (7 * BARS))
+    step = 1 if days <= POINTS else 7 * math.ceil(days / (7 * POINTS))
     table = rows.assign(
         value=rows["value"].replace("", "(none)"),
         each=rows["total_cost"] / rows["requests"].where(rows["requests"] > 0),
@@ -295,8 +295,8 @@ def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
             "rank": cc.NumberColumn("#", width=32),
             "value": cc.TextColumn(dimension.capitalize(), width=92),
             "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=66),
-            "trend": cc.BarChartColumn(
-                "Trend", y_min=0, color="gray", width=70, help=f"Cost of {fmt.plural(step, 'day')} a bar, UTC"
+            "trend": cc.AreaChartColumn(
+                "Trend", y_min=0, color="gray", width=70, help=f"Cost of {fmt.plural(step, 'day')} a point, UTC"
             ),
             "share": _share("Share", table["share"], 84),
             "cumulative_share": cc.NumberColumn("Together", format="percent", width=66, help="With all above it"),
