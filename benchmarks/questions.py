@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from benchmarks.year import MODELS
@@ -184,22 +185,23 @@ def series(where: str, step: str, dimension: str = "''") -> Sql:
     )
 
 
-ERROR = r"""
-    replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(error_message, 'https?://[^ \'"<>]+', '<url>'),
-        '0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', '<id>'),
-        '(req|resp|msg|call|run|org|chatcmpl)[-_][0-9A-Za-z]*[0-9][0-9A-Za-z_-]{4,}|[0-9a-f]{16,}', '<id>')"""
-MESSAGE = f"substringUTF8(trimBoth(replaceRegexpAll(replaceRegexpAll({ERROR}, '[0-9]+', '#'), '\\\\s+', ' ')), 1, 120)"
+FAILED_CALLS = Path(__file__).parent.parent / "metrics/parts/failed_calls.pipe"
+NAMED = re.search(r"trimBoth\(replaceRegexpAll\(lowerUTF8.*? AS message", FAILED_CALLS.read_text(), re.DOTALL)
+assert NAMED
+MESSAGE = NAMED[0]
+"""Expressions, each of the one before, that end in `message`: what makes one error of messages."""
 
 
 def errors(where: str) -> Sql:
-    """Failed calls by message without its numbers."""
+    """Failed calls by what names an error in their message."""
     return lambda table, _: (
         f"""
         SELECT *, failed_requests / sum(failed_requests) OVER () AS share FROM (
-            SELECT {MESSAGE} AS error, count() AS failed_requests, uniqExact(model_name) AS model_count,
+            SELECT message AS error, count() AS failed_requests, uniqExact(model_name) AS model_count,
                 arrayStringConcat(arraySort(groupUniqArray(model_name)), ', ') AS models,
                 min(event_time) AS first_seen, max(event_time) AS last_seen
-            FROM {table} WHERE success = 0 AND {where} GROUP BY error
+            FROM (SELECT event_time, model_name, {MESSAGE} FROM {table} WHERE success = 0 AND {where})
+            GROUP BY error
         ) ORDER BY failed_requests DESC LIMIT 100"""
     )
 
@@ -208,8 +210,9 @@ def error_series(where: str, step: str) -> Sql:
     """Failed calls by the day and by message."""
     return lambda table, _: (
         f"""
-        SELECT {STARTS[step]} AS bucket_utc, {MESSAGE} AS error, count() AS failed_requests
-        FROM {table} WHERE success = 0 AND {where} GROUP BY bucket_utc, error ORDER BY bucket_utc"""
+        SELECT {STARTS[step]} AS bucket_utc, message AS error, count() AS failed_requests
+        FROM (SELECT event_time, {MESSAGE} FROM {table} WHERE success = 0 AND {where})
+        GROUP BY bucket_utc, error ORDER BY bucket_utc"""
     )
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import product
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -119,6 +120,14 @@ def test_the_totals_of_each_value_sum_to_the_total(loaded: Perch) -> None:
     values = [row["value"] for row in loaded.pipe("llm_heaviest", dimension="feature")]
     assert len(values) > 5
     assert len(agree([loaded.pipe("llm_totals", feature=value)[0] for value in values], totals)) == len(SUMS)
+
+
+def test_a_trend_sums_to_the_cost(loaded: Perch) -> None:
+    for dimension, period in product(DIMENSIONS, ({}, PERIOD)):
+        rows = loaded.pipe("llm_heaviest", dimension=dimension, trend=1, **period)
+        priced = [row for row in rows if row["total_cost"] is not None]
+        assert [sum(row["trend"]) for row in priced] == pytest.approx([row["total_cost"] for row in priced])
+        assert len({len(row["trend"]) for row in priced}) == 1
 
 
 # one figure everywhere

@@ -124,6 +124,10 @@ def test_the_text_of_the_filters_is_the_same_everywhere() -> None:
         == 2
     )
     assert sum("NODE failures\n" in text for text in texts) == 1
+    held = [
+        found for text in texts for found in re.findall(r"\{% if defined\(earlier_start\) or .*?(?=SELECT)", text, re.S)
+    ]
+    assert (len(held), len(set(held))) == (3, 1)
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
@@ -230,6 +234,7 @@ def test_filters(small: Perch, filters: dict[str, Any], requests: int) -> None:
         ("llm_recent_events", {"page": "-1"}, "page"),
         ("ingest_quarantine", {"page": "many"}, "page"),
         ("llm_recent_events", {"only_failed": "perhaps"}, "only_failed"),
+        ("llm_heaviest", {"trend": "1", "limit": "1001"}, "1 to 1000"),
     ],
 )
 def test_a_bad_parameter_is_a_400_that_names_it(
@@ -277,10 +282,37 @@ def test_the_previous_period_is_as_long_and_ends_where_this_one_starts(small: Pe
     assert {value for key, value in one_date.items() if key.startswith("previous_")} == {None}
 
 
+PERIOD = {"start_date": "2025-01-02 00:00:00", "end_date": "2025-01-03 00:00:00"}
+EARLIER: list[tuple[dict[str, str], str]] = [
+    ({**PERIOD, "earlier_start": "2025-01-02T00:00:00Z"}, "earlier_start is not before start_date"),
+    ({**PERIOD, "earlier_start": "2025-01-01T23:30:00-01:00"}, "earlier_start is not before start_date"),
+    ({**PERIOD, "earlier_start": "2025-01-01T01:00:00+01:00", "earlier_end": "2025-01-01 00:00:00"}, "not after"),
+    ({**PERIOD, "earlier_end": "2025-01-01 00:00:00"}, "give earlier_start too"),
+    ({"earlier_start": "2025-01-01 00:00:00"}, "need start_date and end_date"),
+    ({"start_date": "2025-01-02 00:00:00", "earlier_end": "2025-01-01 12:00:00"}, "need start_date and end_date"),
+    ({**PERIOD, "earlier_start": "the day before"}, "in the parameter earlier_start"),
+]  # fmt: skip
+COMPARED = ("llm_totals", "llm_cost_drivers", "llm_errors_compared")
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_an_earlier_period_that_is_none_is_a_400(small: Perch, name: str) -> None:
+    for parameters, said in EARLIER:
+        answer = small.get(f"/v0/pipes/{name}.json", **parameters)
+        assert answer.status_code == 400, parameters
+        assert said in answer.json()["error"]
+    for earlier in (
+        {"earlier_start": "2025-01-02T01:00:00+02:00"},
+        {"earlier_end": "2025-01-01 00:00:01"},
+        {"earlier_end": "2026-01-01 00:00:00"},  # start_date at the latest, as its description says
+    ):
+        small.pipe(name, **PERIOD, **earlier)
+
+
 def test_errors_that_differ_in_a_number_or_an_address_are_one(small: Perch) -> None:
     rows = small.pipe("llm_errors")
     assert rows[0] == {
-        "error": "Timed out after # s at <url>",
+        "error": "timed out after # s at <url>",
         "error_class": None,
         "model_count": 2,
         "failed_requests": 2,
@@ -296,6 +328,39 @@ def test_errors_that_differ_in_a_number_or_an_address_are_one(small: Perch) -> N
     assert [(row["bucket_utc"][:10], row["failed_requests"]) for row in over_time] == [
         ("2025-01-02", 2), ("2025-01-03", 1), ("2025-01-03", 1), ("2025-01-03", 1)
     ]  # fmt: skip
+
+
+ERRORS: list[tuple[str, list[str]]] = [
+    ("model <text> not found", ["Model 'a' not found", 'model "gpt-4o" not found', "MODEL `x y` not  found"]),
+    ("can't find <text> or model's <text>", ["Can't find 'a' or model's 'it's b'", "can't find '' or model's '2'"]),
+    ("[<text>,<text>] isn't 'right", ["['a','b'] isn't 'right", "['c',\"d\"] isn't 'right"]),
+    ("the models' size is #\" x #\"", ["The models' size is 5\" x 7\"", "the models' size is 12\" x 3\""]),
+    ("not here", ["'Not here'", '"not here"', '{"detail": "Not here"}']),
+    ("the model <text> doesn't exist", [
+        """Error code: 404 - {'error': {'message': "The model `gpt-9` doesn't exist", 'param': None}}""",
+        """{"error":{"code":404,"message":"The model 'gpt-8' doesn't exist"}}""",
+        """{"error": "The model \\"llama\\" doesn't exist"}""",
+        """{"type": "error", "message": "The model 'gpt-8' doesn't exist""",  # as a log has cut it off
+    ]),
+    ("request <id> by <id> timed out", [
+        "Request 550E8400-e29b-41d4-a716-446655440000 by sk-ab****wxyz timed out",
+        "Request req_011CSHoEeqs5C35K2UUqR7Fy by 0xDEADbeef timed out",
+    ]),
+]  # fmt: skip
+"""Errors, each with messages that are it."""
+
+
+def test_errors_are_one_but_for_capitals_quoted_texts_and_ids(perch: Perch) -> None:
+    messages = [message for _, some in ERRORS for message in some]
+    classes = ["openai.RateLimitError", "RateLimitError", "litellm.exceptions.RateLimitError", "Failed. Why?"]
+    perch.post_events("llm_events", [
+        *(failed("2025-01-02 03:00:00", message) for message in messages),
+        *(failed("2025-01-02 03:00:00", "", error_class=name) for name in classes),
+    ])  # fmt: skip
+    rows = by(perch.pipe("llm_errors"), "error")
+    expected = {error: len(some) for error, some in ERRORS} | {"RateLimitError": 3, "Failed. Why?": 1}
+    assert {error: row["failed_requests"] for error, row in rows.items()} == expected
+    assert all(rows[error]["example"] in some for error, some in ERRORS)
 
 
 def test_recent_events_are_whole_and_newest_first(small: Perch) -> None:

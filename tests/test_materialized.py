@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from metrics.errors import DefinitionError, StartError
-from tests.conftest import Json, Perch, make_settings, running
+from tests.conftest import ROOT, Json, Perch, make_settings, running
 from tests.test_rollup_answers import SEED, differences, draw_time, percentile
 
 
@@ -259,6 +259,31 @@ def test_a_pipe_that_reads_another_data_source_at_the_next_start(tmp_path: Path,
                 answered = perch.sql("SELECT day, model, sum(calls) AS calls, sum(d.tokens) AS tokens FROM daily AS d "
                                      "GROUP BY day, model ORDER BY day, model")  # fmt: skip
                 assert not differences(answered, expected_daily(rows))
+                perch.request("POST", "/v0/rollups")
+
+
+def test_errors_of_a_store_from_before_are_named_anew(tmp_path: Path) -> None:
+    """What the name of an error is stands in a pipe that the rollup's own reads."""
+    ours = {
+        file.name: file.read_text() for kind in ("datasource", "pipe") for file in (ROOT / "metrics").rglob(f"*.{kind}")
+    }
+    before = {"failed_calls.pipe": ours["failed_calls.pipe"].replace("lowerUTF8(error_message)", "error_message")}
+    settings = make_settings(tmp_path, project=write(tmp_path / "project", {**ours, **before}))
+    messages = ["Overloaded", "overloaded", "OVERLOADED"]
+    call = {
+        "event_time": "2025-01-02 03:00:00",
+        "model_name": "a",
+        "prompt_tokens": 1,
+        "completion_tokens": 0,
+        "success": 0,
+    }
+    for files, errors in ((before, set(messages)), (ours, {"overloaded"})):
+        write(settings.project, files)
+        with running(settings) as perch:
+            if files is before:
+                perch.post_events("llm_events", [{**call, "error_message": message} for message in messages])
+            for _ in range(2):
+                assert {row["error"] for row in perch.sql("SELECT error FROM llm_errors_15min")} == errors
                 perch.request("POST", "/v0/rollups")
 
 

@@ -154,6 +154,7 @@ def test_the_heaviest_users_and_the_cache_are_those_of_the_api(busy: Perch, open
     users, features = [found.value for found in app.dataframe if "cumulative_share" in found.value]
     assert users["value"].tolist() == [row["value"] or "(none)" for row in heaviest]
     assert users["share"].sum() == pytest.approx(1)
+    assert users["trend"].map(sum).sum() == pytest.approx(users["total_cost"].sum())
     assert "chat" in features["value"].tolist()
     cached = {row["model_name"]: row["cached_share"] for row in asked(busy, "llm_cache")}
     assert table(app, "cached_share").set_index("model_name")["cached_share"]["cheap"] == cached["cheap"]

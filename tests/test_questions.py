@@ -89,6 +89,28 @@ def test_groups_sum_to_the_total(store: Perch, dimension: str) -> None:
     assert store.pipe("llm_heaviest", limit=1, **asked) == heaviest[:1]
 
 
+def test_the_trend_is_the_cost_of_each_day_of_the_answer(store: Perch) -> None:
+    post(store, [
+        call("trend", "2025-03-01 23:59:59", "a", cost=0.1, user="x"),
+        call("trend", "2025-03-02 00:00:00", "a", cost=0.2, user="x"),
+        call("trend", "2025-03-02 10:00:00", "a", cost=0.4, user="x"),
+        call("trend", "2025-03-02 11:00:00", "b", user="x"),
+        call("trend", "2025-03-04 00:00:00", "a", cost=0.3, user="y"),
+        failure("trend", "2025-03-05 01:00:00", "b", user="z"),
+        call("other trend", "2025-03-09 00:00:00", "a", cost=9, user="x"),
+    ])  # fmt: skip
+    asked = {"environment": "trend", "trend": 1}
+    x, y, nothing = [0.1, pytest.approx(0.6), 0, 0, 0], [0, 0, 0, 0.3, 0], []
+    assert [row["trend"] for row in store.pipe("llm_heaviest", **asked)] == [x, y, nothing]  # z has no price
+    assert [row["trend"] for row in store.pipe("llm_heaviest", limit=1, **asked)] == [x]
+    assert [row["trend"] for row in store.pipe("llm_heaviest", dimension="model", **asked)] == [
+        [0.1, pytest.approx(0.6), 0, 0.3, 0], []
+    ]  # fmt: skip
+    cut = {"start_date": "2025-03-01 23:59:59", "end_date": "2025-03-02 10:00:00"}
+    assert [row["trend"] for row in store.pipe("llm_heaviest", **asked, **cut)] == [[0.1, 0.2]]
+    assert all("trend" not in row for row in store.pipe("llm_heaviest", environment="trend"))
+
+
 # forecast and budget
 
 

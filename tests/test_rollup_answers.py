@@ -73,11 +73,12 @@ STEPS_ASIDE = [
 ]
 
 FAILURES: list[tuple[Json, str]] = [
-    ({"error_message": "Limit of 30 requests", "error_class": "RateLimit"}, "Limit of # requests"),
-    ({"error_message": "Limit of 1234 requests", "error_class": "Quota"}, "Limit of # requests"),
+    ({"error_message": "Limit of 30 requests", "error_class": "RateLimit"}, "limit of # requests"),
+    ({"error_message": "limit of 1234 Requests", "error_class": "Quota"}, "limit of # requests"),
+    ({"error_message": "Model 'a' can't be found"}, "model <text> can't be found"),
     ({"error_message": "see  https://x.test/a?b=1 \n or 0xdeadBEEF", "status_code": 500}, "see <url> or <id>"),
     ({"error_message": "no run_abc12345 here"}, "no <id> here"),
-    ({"error_message": "", "error_class": "Timeout", "status_code": 504}, "Timeout"),
+    ({"error_message": "", "error_class": "openai.Timeout", "status_code": 504}, "Timeout"),
     ({"error_message": "", "status_code": 503}, "HTTP 503"),
     ({"error_message": "", "error_class": ""}, "no message"),
     ({"error_message": "é" * 200}, "é" * 120),
@@ -621,8 +622,19 @@ def draw_question(rng: random.Random, name: str, calls: list[Call]) -> Question:
     asked = rng.sample(FILTERS, rng.choice([0, 0, 0, 1, 1, 2]))
     filters = {each: rng.sample(values[each], rng.choice([1, 1, 2])) for each in asked}
     split = rng.choice(["none", *FILTERS]) if name in SPLIT else "none"
-    earlier = draw_range(rng, calls) if name in COMPARED and rng.random() < 0.5 else (None, None)
+    drawn = [draw_range(rng, calls) for _ in range(9)] if name in COMPARED and rng.random() < 0.7 else []
+    earlier = next((each for each in drawn if is_before(each, begin, end)), (None, None))
     return Question(begin, end, filters, rng.choice(ZONES), rng.choice(STEPS), split, rng.random() < 0.2, earlier)
+
+
+def is_before(earlier: tuple[datetime | None, datetime | None], begin: datetime | None, end: datetime | None) -> bool:
+    """Whether an earlier period is one of a range, so that it may be asked for."""
+    first, last = earlier
+    if begin is None or end is None or begin > end or (first or last) is None:
+        return False
+    if first is None:
+        return last is not None and last > begin - (end - begin)
+    return first < begin and (last is None or last > first)
 
 
 def draw_range(rng: random.Random, calls: list[Call]) -> tuple[datetime | None, datetime | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -163,8 +164,8 @@ def marked(events: pd.DataFrame, view: View) -> pd.DataFrame:
 
 
 def error_text(error: str) -> str:
-    """The longest piece of an error that all its messages share word for word: what to search them by."""
-    pieces = error.replace("<url>", "#").replace("<id>", "#").split("#")
+    """The longest piece of an error that all its messages share but for capitals: what to search them by."""
+    pieces = re.split("<url>|<id>|<text>|#", error)
     return max((piece.strip() for piece in pieces), key=len)
 
 

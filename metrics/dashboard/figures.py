@@ -376,7 +376,7 @@ def _error_kinds(rows: client.Rows, view: View) -> list[Kpi]:
     last = errors["last_seen"].max()
     age = fmt.age(None if pd.isna(last) else filters.now - last.to_pydatetime())
     return [
-        Kpi("Kinds of error", float(len(errors)), None, fmt.exact, help="Messages without their ids and numbers"),
+        Kpi("Kinds of error", float(len(errors)), None, fmt.exact, help="Messages without ids, numbers, quoted texts"),
         Kpi(
             "New kinds", None if new is None else float(new), None, fmt.exact, help="Never seen before this time range"
         ),

@@ -15,6 +15,9 @@ from metrics.dashboard import format as fmt
 FEW, TALL = 12, 400
 """Tables of more than so many rows are so many pixels high and scroll; half a row shows that there are more."""
 
+POINTS = 60
+"""A trend has so many points at most, of a day or, as weekends would blur others, of whole weeks."""
+
 cc = st.column_config
 
 
@@ -279,20 +282,26 @@ def show_sources(rows: pd.DataFrame) -> None:
 
 
 def show_heaviest(rows: pd.DataFrame, dimension: str) -> None:
-    """Who costs most."""
+    """Who costs most, with the course of it over the days of the view."""
+    days = int(rows["trend"].map(len).max())
+    step = 1 if days <= POINTS else 7 * math.ceil(days / (7 * POINTS))
     table = rows.assign(
         value=rows["value"].replace("", "(none)"),
         each=rows["total_cost"] / rows["requests"].where(rows["requests"] > 0),
+        trend=rows["trend"].map(lambda costs: _summed(costs, step)),
     )
     show(
         table,
         f"Heaviest by {dimension}",
-        ["rank", "value", "total_cost", "share", "cumulative_share", "requests", "each"],
+        ["rank", "value", "total_cost", "trend", "share", "cumulative_share", "requests", "each"],
         {
             "rank": cc.NumberColumn("#", width=32),
-            "value": cc.TextColumn(dimension.capitalize(), width=100),
-            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=70),
-            "share": _share("Share", table["share"], 92),
+            "value": cc.TextColumn(dimension.capitalize(), width=92),
+            "total_cost": cc.NumberColumn("Cost", format=_dollars(table["total_cost"]), width=66),
+            "trend": cc.AreaChartColumn(
+                "Trend", y_min=0, color="gray", width=70, help=f"Cost of {fmt.plural(step, 'day')} a point, UTC"
+            ),
+            "share": _share("Share", table["share"], 84),
             "cumulative_share": cc.NumberColumn("Together", format="percent", width=66, help="With all above it"),
             "requests": cc.NumberColumn("Requests", format="localized", width=66),
             "each": cc.NumberColumn("each", format=_dollars(table["each"], 6), width=66, help="Cost / requests"),
@@ -458,6 +467,11 @@ def _share(label: str, shares: pd.Series, width: int) -> Any:
     return cc.ProgressColumn(
         label, format="percent", min_value=0, max_value=float(largest) if largest > 0 else 1.0, width=width
     )
+
+
+def _summed(costs: Sequence[float], step: int) -> list[float]:
+    """Sums of so many in a row, of which the last ones are whole."""
+    return [sum(costs[max(0, end - step) : end]) for end in range(len(costs), 0, -step)][::-1]
 
 
 def _changes(table: pd.DataFrame, before: pd.DataFrame) -> list[str | None]:

@@ -31,7 +31,7 @@ RAGGED: tuple[Mapping[str, object], ...] = (
     {"start_date": "2025-11-02 06:03:10", "end_date": "2025-11-02 06:41:59", "dimension": "feature", "feature": ",a,b"},
     {"start_date": "2025-11-02 05:59:59", "exact_percentiles": "1", "timezone": "Asia/Kolkata", "granularity": "hour"},
     {"end_date": "2025-11-03 03:07:00", "timezone": "Asia/Kolkata", "dimension": "model", "environment": ""},
-    {"end_date": "2025-11-02 20:44:50", "dimension": "provider", "granularity": "hour"},
+    {"end_date": "2025-11-02 20:44:50", "dimension": "provider", "granularity": "hour", "trend": "1"},
     {
         "start_date": "2025-11-02 00:00:00",
         "end_date": "2025-11-03 00:00:00",
@@ -63,7 +63,7 @@ REQUESTS: tuple[Mapping[str, object], ...] = (
     {},
     {"start_date": "2025-11-01 22:00:00", "end_date": "2025-11-02 20:00:00"},
     {"model": "gpt-4,llama", "timezone": "America/Los_Angeles", "granularity": "hour", "dimension": "model"},
-    {"granularity": "month", "dimension": "user"},
+    {"granularity": "month", "dimension": "user", "trend": "1"},
     {"granularity": "week", "timezone": "Asia/Kolkata", "provider": ["a", "b"]},
     {"granularity": "minute", "timezone": "America/Los_Angeles"},
     {"granularity": "day", "timezone": "America/Los_Angeles", "dimension": "environment"},
@@ -102,7 +102,21 @@ def rows_of(source: DataSource, count: int = 200) -> list[list[object]]:
 def _value(name: str, type_: str, n: int, chance: random.Random) -> object:
     chosen: Mapping[str, Sequence[object]] = {
         "model_name": ["gpt-4", "claude", "llama", ""],
-        "error_message": ["", "", "Rate limit 123 exceeded", "Timeout after 5.3s req_ab12", "it's"],
+        "error_message": [
+            *(
+                "",
+                "",
+                "Rate limit 123 exceeded",
+                "Timeout after 5.3s req_ab12",
+                "it's",
+                "Ärger mit 'a' und \"b's\" und `c`",
+            ),
+            *(
+                "can't do 'x' in 'y z'",
+                '{"error": {"message": "No \\\\"x\\\\" here", "code": 5}}',
+                "500 {'detail': \"isn't 'a'\"}",
+            ),
+        ],
         "latency": [0.5, 1.25, 2.5, 4000.0, -1.0],
         "environment": ["prod", "demo", ""],
         "success": [0, 1, 1],
