@@ -10,10 +10,10 @@ def calls(view: frame.View) -> dict[str, client.Call]:
     filters = view.filters
     return {
         "totals": view.totals(),
-        "series": client.pipe("llm_usage_timeseries", filters.series()),
         "errors": client.pipe("llm_errors", filters.period(), limit="500"),
         **({"compared": client.pipe("llm_errors_compared", filters.compared())} if filters.compare else {}),
         "wasted": client.pipe("llm_wasted_spend", filters.period()),
+        "series": client.pipe("llm_usage_timeseries", filters.series()),
         "all_errors": client.pipe("llm_errors", limit="500"),
         "errors_over_time": client.pipe("llm_errors_timeseries", filters.series()),
         "matrix": client.pipe("llm_errors_by_model", filters.period()),

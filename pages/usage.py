@@ -12,9 +12,9 @@ def calls(view: frame.View) -> dict[str, client.Call]:
     dimension = controls.dimension_in_use(view.values)
     return {
         "totals": view.totals(),
-        "series": client.pipe("llm_usage_timeseries", filters.series()),
         "wasted": client.pipe("llm_wasted_spend", filters.period()),
         "active": client.pipe("llm_adoption", filters.series()),
+        "series": client.pipe("llm_usage_timeseries", filters.series()),
         **spending.month_calls(filters),
         **spending.course_calls(filters),
         "split": client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),

@@ -140,6 +140,10 @@ class Rows:
         self._calls = calls
         self._answers = answers
 
+    def awaits(self, *names: str) -> bool:
+        """Whether to read one of these would be to wait."""
+        return not all(self._answers[self._calls[name]].done() for name in names)
+
     def __getitem__(self, name: str) -> pd.DataFrame:
         call = self._calls[name]
         try:

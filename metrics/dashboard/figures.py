@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -14,6 +15,8 @@ from metrics.dashboard.charts import stacked
 from metrics.dashboard.filters import Filters
 from metrics.dashboard.frame import View
 from metrics.dashboard.kpis import Kpi, ratio
+
+Series = Callable[[], pd.DataFrame]
 
 
 def empty(rows: client.Rows, view: View) -> bool:
@@ -33,7 +36,8 @@ def overview(rows: client.Rows, view: View) -> bool:
         if _nothing_here(totals, view):
             return True
         series, latency = _series(rows, "series", view.filters), _series(rows, "latency", view.filters)
-        kpis.draw([*_spend(totals, series), *_quality(totals, series, latency)], view.filters)
+        early = rows.awaits("series", "latency")
+        kpis.draw([*_spend(totals, series), *_quality(totals, series, latency)], view.filters, early=early)
         states.left_out(totals)
     return False
 
@@ -44,9 +48,9 @@ def usage(rows: client.Rows, view: View) -> bool:
         totals = rows["totals"].iloc[0]
         if _nothing_here(totals, view):
             return True
-        series = _series(rows, "series", view.filters)
-        spend, requests, tokens_, _ = _spend(totals, series)
-        kpis.draw([spend, requests, tokens_, *_unit_costs(rows, totals)], view.filters)
+        spend, requests, tokens_, _ = _spend(totals, _series(rows, "series", view.filters))
+        figures = [spend, requests, tokens_, *_unit_costs(rows, totals)]
+        kpis.draw(figures, view.filters, early=rows.awaits("series"))
         states.left_out(totals)
     return False
 
@@ -58,7 +62,7 @@ def performance(rows: client.Rows, view: View) -> bool:
         if _nothing_here(totals, view):
             return True
         series, latency = _series(rows, "series", view.filters), _series(rows, "latency", view.filters)
-        kpis.draw(_speed(totals, series, latency), view.filters)
+        kpis.draw(_speed(totals, series, latency), view.filters, early=rows.awaits("series", "latency"))
         states.left_out(totals)
     return False
 
@@ -70,7 +74,8 @@ def errors(rows: client.Rows, view: View) -> bool:
         if _nothing_here(totals, view):
             return True
         series = _series(rows, "series", view.filters)
-        kpis.draw([_error_rate(totals, series), _failed(totals, series), *_error_kinds(rows, view)], view.filters)
+        figures = [_error_rate(totals, series), _failed(totals, series), *_error_kinds(rows, view)]
+        kpis.draw(figures, view.filters, early=rows.awaits("series"))
         states.left_out(totals)
     return False
 
@@ -244,31 +249,45 @@ def _nothing_here(totals: pd.Series, view: View) -> bool:
     return True
 
 
-def _series(rows: client.Rows, name: str, filters: Filters) -> pd.DataFrame:
-    """Whole buckets only: in a line this small, one that is not over yet would read as a fall."""
-    course = timeline.complete(rows[name], timeline.buckets(filters))
-    return course[~course["partial"]]
+def _series(rows: client.Rows, name: str, filters: Filters) -> Series:
+    """Rows over time, waited for when they are called for. Whole buckets only: in a line as small as a card's, one that
+    is not over yet would read as a fall."""
+
+    @cache
+    def whole() -> pd.DataFrame:
+        course = timeline.complete(rows[name], timeline.buckets(filters))
+        return course[~course["partial"]]
+
+    return whole
 
 
-def _spend(totals: pd.Series, series: pd.DataFrame) -> list[Kpi]:
+def _column(series: Series, name: str) -> pd.Series:
+    return series()[name]
+
+
+def _each_thousand(series: pd.DataFrame) -> pd.Series:
+    return series["total_cost"] / (series["requests"] - series["unpriced_requests"]).replace(0, None)
+
+
+def _spend(totals: pd.Series, series: Series) -> list[Kpi]:
     before = totals["previous_total_cost"], totals["previous_requests"], totals["previous_total_tokens"]
     return [
-        Kpi("Spend", totals["total_cost"], before[0], _cost, course=series["total_cost"]),
-        Kpi("Requests", totals["requests"], before[1], fmt.count, course=series["requests"]),
-        Kpi("Tokens", totals["total_tokens"], before[2], fmt.count, course=series["total_tokens"]),
+        Kpi("Spend", totals["total_cost"], before[0], _cost, course=partial(_column, series, "total_cost")),
+        Kpi("Requests", totals["requests"], before[1], fmt.count, course=partial(_column, series, "requests")),
+        Kpi("Tokens", totals["total_tokens"], before[2], fmt.count, course=partial(_column, series, "total_tokens")),
         Kpi(
             "Cost / 1k requests",
             _thousand(totals["total_cost"], _priced(totals)),
             _thousand(before[0], _priced(totals, "previous_")),
             _cost,
             better="less",
-            course=series["total_cost"] / (series["requests"] - series["unpriced_requests"]).replace(0, None),
+            course=lambda: _each_thousand(series()),
             help="Per 1,000 calls that have a price",
         ),
     ]
 
 
-def _quality(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> list[Kpi]:
+def _quality(totals: pd.Series, series: Series, latency: Series) -> list[Kpi]:
     return [
         Kpi(
             "p95 latency",
@@ -276,20 +295,20 @@ def _quality(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> 
             totals["previous_p95_latency"],
             fmt.seconds,
             better="less",
-            course=latency["p95_latency"],
+            course=partial(_column, latency, "p95_latency"),
         ),
         _success(totals, series),
     ]
 
 
-def _success(totals: pd.Series, series: pd.DataFrame) -> Kpi:
+def _success(totals: pd.Series, series: Series) -> Kpi:
     return Kpi(
         "Success rate",
         totals["success_rate"],
         totals["previous_success_rate"],
         fmt.percent,
         better="more",
-        course=series["success_rate"],
+        course=partial(_column, series, "success_rate"),
         points=True,
     )
 
@@ -322,7 +341,7 @@ def _priced(totals: pd.Series, when: str = "") -> float | None:
     return requests - totals[f"{when}unpriced_requests"] if requests is not None and fmt.known(requests) else None
 
 
-def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> list[Kpi]:
+def _speed(totals: pd.Series, series: Series, latency: Series) -> list[Kpi]:
     percentiles = [
         Kpi(
             f"{name} latency",
@@ -330,7 +349,7 @@ def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> li
             totals[f"previous_{name}_latency"],
             fmt.seconds,
             better="less",
-            course=latency[f"{name}_latency"],
+            course=partial(_column, latency, f"{name}_latency"),
         )
         for name in ("p50", "p95", "p99")
     ]
@@ -340,31 +359,31 @@ def _speed(totals: pd.Series, series: pd.DataFrame, latency: pd.DataFrame) -> li
         totals["previous_avg_latency"],
         fmt.seconds,
         better="less",
-        course=series["avg_latency"],
+        course=partial(_column, series, "avg_latency"),
         help="Of all calls, those that failed too; the percentiles are of calls that succeeded",
     )
     return [*percentiles, mean, _success(totals, series), _failed(totals, series)]
 
 
-def _failed(totals: pd.Series, series: pd.DataFrame) -> Kpi:
+def _failed(totals: pd.Series, series: Series) -> Kpi:
     return Kpi(
         "Failed requests",
         totals["failed_requests"],
         totals["previous_failed_requests"],
         fmt.count,
         better="less",
-        course=series["failed_requests"],
+        course=partial(_column, series, "failed_requests"),
     )
 
 
-def _error_rate(totals: pd.Series, series: pd.DataFrame) -> Kpi:
+def _error_rate(totals: pd.Series, series: Series) -> Kpi:
     return Kpi(
         "Error rate",
         ratio(totals["failed_requests"], totals["requests"]),
         ratio(totals["previous_failed_requests"], totals["previous_requests"]),
         fmt.percent,
         better="less",
-        course=1 - series["success_rate"],
+        course=lambda: 1 - series()["success_rate"],
         points=True,
     )
 

@@ -8,7 +8,9 @@ from typing import Literal
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from metrics.dashboard import client
 from metrics.dashboard import format as fmt
 from metrics.dashboard.filters import Filters
 
@@ -27,16 +29,31 @@ class Kpi:
     before: float | None
     text: Callable[[float | None], str]
     better: Better = "neither"
-    course: pd.Series | None = None
+    course: Callable[[], pd.Series] | None = None
     points: bool = False
     help: str | None = None
 
 
-def draw(figures: Sequence[Kpi], filters: Filters) -> None:
-    """The figures as cards, six abreast, two on a phone."""
-    with st.grid(6, min_column_width=148, gap="small"):
-        for figure in figures:
-            _card(figure, filters)
+Courses = dict[str, list[float]]
+"""The points of the courses that cards have, by their labels."""
+
+
+def draw(figures: Sequence[Kpi], filters: Filters, *, early: bool) -> None:
+    """The figures as cards, six abreast, two on a phone.
+
+    Early: first with the courses that stood there until now. A figure is looked for before its course, which would hold
+    it up.
+    """
+    place: DeltaGenerator = st.empty()
+    courses: Courses = st.session_state.setdefault("_courses", {})
+    if early and courses:
+        _cards(place, figures, courses, filters)
+    try:
+        courses.update({figure.label: _points(figure.course()) for figure in figures if figure.course})
+    except client.EndpointFailed:
+        _cards(place, figures, {}, filters)
+        raise
+    _cards(place, figures, courses, filters)
 
 
 def ratio(top: float | None, bottom: float | None) -> float | None:
@@ -46,9 +63,18 @@ def ratio(top: float | None, bottom: float | None) -> float | None:
     return top / bottom
 
 
-def _card(figure: Kpi, filters: Filters) -> None:
+def _cards(place: DeltaGenerator, figures: Sequence[Kpi], courses: Courses, filters: Filters) -> None:
+    with place.container(), st.grid(6, min_column_width=148, gap="small"):
+        for figure in figures:
+            _card(figure, courses.get(figure.label, []) if figure.course else [], filters)
+
+
+def _points(course: pd.Series) -> list[float]:
+    return [float(value) for value in course.dropna()]
+
+
+def _card(figure: Kpi, course: list[float], filters: Filters) -> None:
     delta = _delta(figure) if filters.compare else None
-    course = [] if figure.course is None else [float(value) for value in figure.course.dropna()]
     st.metric(
         figure.label,
         figure.text(figure.now),
