@@ -48,8 +48,9 @@ def body(view: frame.View, rows: client.Rows) -> None:
         relative = controls.heat("p95 latency by model")
         heatmap.latency(rows["model_latency"], filters, coarse, relative=relative, key="heatmap")
     with states.panel("Models"):
-        view.offer(rows["speed"], "performance_by_model")
-        tables.show_performance(rows["speed"], speeding.between_tokens(rows))
+        speed = speeding.with_time_between_tokens(rows)
+        view.offer(speed, "performance_by_model")
+        tables.show_performance(speed)
 
 
 frame.page("Performance", calls, body)

@@ -43,13 +43,13 @@ def slowest(speed: pd.DataFrame) -> None:
     states.remark(said)
 
 
-def between_tokens(rows: client.Rows) -> pd.Series:
-    """Median milliseconds from one token of a streamed call to the next, by model; empty for who may not read it."""
+def with_time_between_tokens(rows: client.Rows) -> pd.DataFrame:
+    """The rows of each model with `p50_inter_token_latency`, in seconds; unknown for who may not read it."""
     try:
-        held = rows["sizes"].set_index("value")
+        held = rows["sizes"].set_index("value")["p50_inter_token_latency"]
     except client.EndpointFailed:
-        return pd.Series(dtype=float)
-    return held["p50_inter_token_latency"] * 1000
+        held = pd.Series(dtype=float)
+    return rows["speed"].assign(p50_inter_token_latency=rows["speed"]["model_name"].map(held))
 
 
 def tells_first_token(rows: client.Rows) -> bool:

@@ -104,16 +104,16 @@ def show_spend(usage: pd.DataFrame, wasted: pd.DataFrame) -> None:
     )
 
 
-def show_performance(speed: pd.DataFrame, between_tokens: pd.Series) -> None:
-    """Latency, success and throughput by model; `between_tokens` are milliseconds by model."""
-    speed = speed.assign(between_tokens=speed["model_name"].map(between_tokens))
-    streamed = ["between_tokens"] if speed["between_tokens"].notna().any() else []
+def show_performance(speed: pd.DataFrame) -> None:
+    """Latency, success and throughput by model."""
+    table = speed.assign(between_tokens=speed["p50_inter_token_latency"] * 1000)
+    streamed = ["between_tokens"] if table["between_tokens"].notna().any() else []
     seconds = {"p50_latency": "p50", "p90_latency": "p90", "p95_latency": "p95", "p99_latency": "p99"}
     more = {"avg_latency": "mean", "p50_ttft": "TTFT p50", "p95_ttft": "TTFT p95"}
     held = {name: label for name, label in {**seconds, **more}.items() if speed[name].notna().any()}
     throughput = "output_tokens_per_second"
     show(
-        speed,
+        table,
         "Performance by model",
         ["model_name", "requests", "success_rate", "failed_requests", *held, *streamed, throughput],
         {
