@@ -298,7 +298,7 @@ def test_percentiles_of_prompts_and_of_the_time_between_tokens(store: Perch) -> 
     assert (many["requests"], many["timed_requests"], many["avg_prompt_tokens"]) == (100, 100, tokens.mean())
     for level in (50, 95):
         assert many[f"p{level}_prompt_tokens"] == pytest.approx(tokens.quantile(level / 100))
-        assert many[f"p{level}_inter_token_latency"] == pytest.approx(seconds.quantile(level / 100))
+        assert many[f"p{level}_inter_token_latency"] == pytest.approx(seconds.quantile(level / 100), rel=0.01)
     assert (few["value"], few["timed_requests"], few["p50_inter_token_latency"]) == ("b", 0, None)
     (whole,) = store.pipe("llm_token_percentiles", environment="sizes")
     assert (whole["requests"], whole["timed_requests"]) == (104, 100)
