@@ -127,7 +127,7 @@ def visit(page: Page, url: str, title: str, charts: int) -> None:
     page.goto(url)
     for last in (False, True):
         try:
-            page.get_by_role("heading", name=title, exact=True).wait_for(timeout=25_000)
+            page.get_by_role("heading", name=title, exact=True, level=1).wait_for(timeout=25_000)
             settle(page, charts, timeout=25_000)
             break
         except PlaywrightTimeout:
