@@ -103,7 +103,7 @@ def fill(server: Perch, kind: str) -> None:
 def open_page(page: Page, site: Site, name: str, query: str) -> None:
     """Open one page of a site and wait until it is drawn."""
     page.goto(f"{site.dashboard.url}/{'' if name == 'overview' else name}{query}", timeout=PATIENCE)
-    page.get_by_role("heading", name=name.capitalize(), exact=True).wait_for(timeout=PATIENCE)
+    page.get_by_role("heading", name=name.capitalize(), exact=True, level=1).wait_for(timeout=PATIENCE)
     web.settle(page, PAGES[name] if site.words else 0, timeout=PATIENCE)
 
 
