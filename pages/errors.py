@@ -11,7 +11,7 @@ def calls(view: frame.View) -> dict[str, client.Call]:
     return {
         "totals": view.totals(),
         "errors": client.pipe("llm_errors", filters.period(), limit="500"),
-        **({"compared": client.pipe("llm_errors_compared", filters.compared())} if filters.compare else {}),
+        **view.if_comparing(compared=client.pipe("llm_errors_compared", filters.compared())),
         "wasted": client.pipe("llm_wasted_spend", filters.period()),
         "series": client.pipe("llm_usage_timeseries", filters.series()),
         "all_errors": client.pipe("llm_errors", limit="500"),

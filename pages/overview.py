@@ -38,7 +38,7 @@ def calls(view: frame.View) -> dict[str, client.Call]:
         "errors_over_time": client.pipe("llm_errors_timeseries", filters.series()),
         "all_errors": client.pipe("llm_errors", limit="500"),
         "usage": client.pipe("llm_usage_by_model", filters.period()),
-        **({"before": client.pipe("llm_usage_by_model", filters.previous())} if filters.compare else {}),
+        **view.if_comparing(before=client.pipe("llm_usage_by_model", filters.previous())),
         "speed": client.pipe("llm_performance", filters.period()),
         "model_latency": client.pipe("llm_latency_percentiles", filters.series(), dimension="model"),
     }

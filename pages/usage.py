@@ -18,7 +18,7 @@ def calls(view: frame.View) -> dict[str, client.Call]:
         **spending.month_calls(filters),
         **spending.course_calls(filters),
         "split": client.pipe("llm_usage_timeseries", filters.series(), dimension=dimension),
-        **spending.driver_calls(filters, dimension),
+        **view.if_comparing(drivers=client.pipe("llm_cost_drivers", filters.compared(), dimension=dimension)),
         "users": client.pipe("llm_heaviest", filters.period(), dimension="user", limit="50", trend="1"),
         "features": client.pipe("llm_heaviest", filters.period(), dimension="feature", limit="50", trend="1"),
         "activity": client.pipe("llm_activity", filters.period(), timezone=filters.timezone),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -261,8 +261,8 @@ def _series(rows: client.Rows, name: str, filters: Filters) -> Series:
     return whole
 
 
-def _column(series: Series, name: str) -> pd.Series:
-    return series()[name]
+def _column(series: Series, name: str) -> Callable[[], pd.Series]:
+    return lambda: series()[name]
 
 
 def _each_thousand(series: pd.DataFrame) -> pd.Series:
@@ -272,9 +272,9 @@ def _each_thousand(series: pd.DataFrame) -> pd.Series:
 def _spend(totals: pd.Series, series: Series) -> list[Kpi]:
     before = totals["previous_total_cost"], totals["previous_requests"], totals["previous_total_tokens"]
     return [
-        Kpi("Spend", totals["total_cost"], before[0], _cost, course=partial(_column, series, "total_cost")),
-        Kpi("Requests", totals["requests"], before[1], fmt.count, course=partial(_column, series, "requests")),
-        Kpi("Tokens", totals["total_tokens"], before[2], fmt.count, course=partial(_column, series, "total_tokens")),
+        Kpi("Spend", totals["total_cost"], before[0], _cost, course=_column(series, "total_cost")),
+        Kpi("Requests", totals["requests"], before[1], fmt.count, course=_column(series, "requests")),
+        Kpi("Tokens", totals["total_tokens"], before[2], fmt.count, course=_column(series, "total_tokens")),
         Kpi(
             "Cost / 1k requests",
             _thousand(totals["total_cost"], _priced(totals)),
@@ -295,7 +295,7 @@ def _quality(totals: pd.Series, series: Series, latency: Series) -> list[Kpi]:
             totals["previous_p95_latency"],
             fmt.seconds,
             better="less",
-            course=partial(_column, latency, "p95_latency"),
+            course=_column(latency, "p95_latency"),
         ),
         _success(totals, series),
     ]
@@ -308,7 +308,7 @@ def _success(totals: pd.Series, series: Series) -> Kpi:
         totals["previous_success_rate"],
         fmt.percent,
         better="more",
-        course=partial(_column, series, "success_rate"),
+        course=_column(series, "success_rate"),
         points=True,
     )
 
@@ -349,7 +349,7 @@ def _speed(totals: pd.Series, series: Series, latency: Series) -> list[Kpi]:
             totals[f"previous_{name}_latency"],
             fmt.seconds,
             better="less",
-            course=partial(_column, latency, f"{name}_latency"),
+            course=_column(latency, f"{name}_latency"),
         )
         for name in ("p50", "p95", "p99")
     ]
@@ -359,7 +359,7 @@ def _speed(totals: pd.Series, series: Series, latency: Series) -> list[Kpi]:
         totals["previous_avg_latency"],
         fmt.seconds,
         better="less",
-        course=partial(_column, series, "avg_latency"),
+        course=_column(series, "avg_latency"),
         help="Of all calls, those that failed too; the percentiles are of calls that succeeded",
     )
     return [*percentiles, mean, _success(totals, series), _failed(totals, series)]
@@ -372,7 +372,7 @@ def _failed(totals: pd.Series, series: Series) -> Kpi:
         totals["previous_failed_requests"],
         fmt.count,
         better="less",
-        course=partial(_column, series, "failed_requests"),
+        course=_column(series, "failed_requests"),
     )
 
 

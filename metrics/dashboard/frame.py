@@ -42,6 +42,10 @@ class View:
             return {}
         return {"earlier": client.pipe(name, self.filters.earlier_series())}
 
+    def if_comparing(self, **calls: client.Call) -> dict[str, client.Call]:
+        """These calls where the period is compared with another one, else none."""
+        return calls if self.filters.compare else {}
+
     def totals(self) -> client.Call:
         """The call of `llm_totals` for this view, beside the period that it is compared with."""
         return client.pipe("llm_totals", self.filters.compared())

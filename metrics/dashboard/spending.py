@@ -163,13 +163,6 @@ def pace(budget: pd.Series) -> str:
     return f"leads to {budget['pace']:.0%} ({fmt.dollars(budget['forecast'])}){out}"
 
 
-def driver_calls(filters: Filters, dimension: str) -> dict[str, client.Call]:
-    """What `drivers` reads."""
-    if not filters.compare:
-        return {}
-    return {"drivers": client.pipe("llm_cost_drivers", filters.compared(), dimension=dimension)}
-
-
 def drivers(rows: client.Rows, filters: Filters, dimension: str) -> None:
     """From the spend of the period before to that of this one, by what changed most, each split into its reasons."""
     if not filters.compare:
