@@ -115,7 +115,7 @@ def keep_answer(connection: Connection, claim: Claim, counts: Counts) -> None:
 def duplicates(connection: Connection, source: Source, table: pa.Table) -> npt.NDArray[np.bool_]:
     """Which rows of `table` have the non-empty id and the time of an earlier row, in it or in the store."""
     found = np.zeros(len(table), bool)
-    if not source.unique_key or source.unique_key not in table.column_names:
+    if not source.has_ids(table):
         return found
     ids = table.column(source.unique_key).to_pylist()
     moments = table.column(source.time_column).cast(pa.int64()).to_pylist()

@@ -2,7 +2,8 @@
 
 Third stage of the river. Requests put their checked rows into the queue and wait; the writer takes what waits, up to
 GROUP_ROWS, writes it in one transaction and wakes them. There is no timer: while one commit runs, the next group
-gathers. Anything else that changes the store (a delete, a token, an export's mark) runs here too, between groups.
+gathers, and a helping thread makes tables of its rows. Anything else that changes the store (a delete, a token, an
+export's mark) runs here too, between groups.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -82,6 +83,32 @@ class _Fold(_Waiting):
     whole: bool = False
 
 
+@dataclass
+class _Table:
+    """The bodies of a group that one definition has checked, and their good rows, in the order of `rows`.
+
+    It is `sorted`, and priced, unless rows have ids: which of them came before is seen when the group is written.
+    """
+
+    source: Source
+    batches: list[_Batch]
+    rows: Rows
+    table: pa.Table | None
+    sorted: bool
+
+
+@dataclass
+class _Group:
+    """What one transaction writes, or a fold alone; `tables` is None until its rows are made into some."""
+
+    items: list[_Waiting]
+    tables: list[_Table] | None = None
+
+    @property
+    def batches(self) -> list[_Batch]:
+        return [item for item in self.items if isinstance(item, _Batch)]
+
+
 class Writer:
     """Owns the store's writing connection from `start` to `stop`."""
 
@@ -99,6 +126,9 @@ class Writer:
         self.sources: Mapping[str, Source] = {}  # those of a reload: set by the task that brings the store up to them
         self._parsed = Parsed()  # a sixth of what a small INSERT costs is its parsing
         self.pricing = pricing  # set anew by that task too
+        self._helper = ThreadPoolExecutor(1, "writer's helper")
+        self._ahead: Future[_Group] | None = None
+        """The group after the one that is being committed."""
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
     @property
@@ -172,36 +202,56 @@ class Writer:
             raise Busy("The server has as many rows waiting as it may hold; send the same request again in a moment.")
 
     def _work(self) -> None:
-        while group := self._next_group():
-            first = group[0]
-            apart = isinstance(first, _Task) and first.apart
-            if isinstance(first, _Fold):
-                self._fold(whole=first.whole)
-            else:
-                if apart:
-                    self._fold(whole=True)
-                self._try_to_commit(group)
-            for item in group:
-                item.answer()
-            self._fold(whole=apart)
+        with self._helper:
+            while (group := self._next_group()).items:
+                first = group.items[0]
+                apart = isinstance(first, _Task) and first.apart
+                if isinstance(first, _Fold):
+                    self._fold(whole=first.whole)
+                else:
+                    if apart:
+                        self._fold(whole=True)
+                    self._try_to_commit(group)
+                for item in group.items:
+                    item.answer()
+                self._fold(whole=apart)
 
-    def _try_to_commit(self, group: list[_Waiting]) -> None:
+    def _try_to_commit(self, group: _Group) -> None:
         try:
             self._commit(group)
         except Exception as error:  # the thread must outlive whatever a commit meets
             log.exception("a commit failed")
-            for item in group:
+            for item in group.items:
                 item.error = item.error or error
 
     def _fold(self, *, whole: bool) -> None:
         with contextlib.suppress(PerchError):  # the next commit meets the same and answers it
             self._store.fold_log(whole=whole)
 
-    def _next_group(self) -> list[_Waiting]:
-        """What is written next: a task alone, or batches up to GROUP_ROWS; empty when stopping and all is written."""
+    def _next_group(self) -> _Group:
+        """What is written next; without items when stopping and all is written."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and (group := ahead.result()).items:
+            return group
         with self._changed:
             while not self._waiting and not self._stopping:
                 self._changed.wait()
+        return _Group(self._take())
+
+    def _get_ahead(self) -> None:
+        """Have what waits now made into tables while this thread commits, which is mostly waiting for the disk."""
+        if self._waiting and self._ahead is None:
+            self._ahead = self._helper.submit(self._prepared)
+
+    def _prepared(self) -> _Group:
+        group = _Group(self._take())
+        with contextlib.suppress(Exception):  # it is met again, and told, when the group is written
+            group.tables = self._tables(group.batches)
+        return group
+
+    def _take(self) -> list[_Waiting]:
+        """Out of the queue: a task alone, or batches up to GROUP_ROWS."""
+        with self._changed:
             group: list[_Waiting] = []
             rows = 0
             while self._waiting and (not group or self._fits(group, rows)):
@@ -217,33 +267,36 @@ class Writer:
         together = isinstance(group[0], _Batch) and isinstance(following, _Batch)
         return together and rows + following.rows <= GROUP_ROWS
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: _Group) -> None:
+        items = group.items
         try:
             self._write(group)
         except Busy as error:  # nobody's fault: each may come again
-            for item in group:
+            for item in items:
                 item.error = error
         except Exception as error:
-            if len(group) == 1:
-                self._commit_without_misfits(group[0], error)
+            if len(items) == 1:
+                self._commit_without_misfits(items[0], error)
                 return
-            for item in group:  # one of them is at fault: the others must not fail with it
-                self._commit([item])
+            for item in items:  # one of them is at fault: the others must not fail with it
+                self._commit(_Group([item]))
         else:
-            self.written += sum(item.rows for item in group)
-            if any(item.changed for item in group):
+            self.written += sum(item.rows for item in items)
+            if any(item.changed for item in items):
                 self._store.acknowledge(self._seq)
 
-    def _write(self, group: list[_Waiting]) -> None:
+    def _write(self, group: _Group) -> None:
         self._seq += 1
-        alone = any(isinstance(item, _Task) and item.alone for item in group)
+        first = group.items[0]
+        alone = isinstance(first, _Task) and first.alone
         try:
             with self._store.alone if alone else contextlib.nullcontext(), self._store.transaction() as connection:
-                for item in group:
-                    if isinstance(item, _Task):
-                        item.result = item.run(connection)
-                        connection.execute("UPDATE internal.last_change SET seq = ?", [self._seq])
-                self._insert(connection, [item for item in group if isinstance(item, _Batch)])
+                if isinstance(first, _Task):
+                    first.result = first.run(connection)
+                    connection.execute("UPDATE internal.last_change SET seq = ?", [self._seq])
+                else:
+                    self._insert(connection, self._tables(group.batches) if group.tables is None else group.tables)
+                    self._get_ahead()
         except Exception:
             if not self._store.heal() or self._store.last_seq() < self._seq:
                 raise
@@ -254,7 +307,7 @@ class Writer:
         item.error = error
         if isinstance(error, Misfit) and isinstance(item, _Batch) and self._set_misfits_aside(item):
             item.error = None
-            self._commit([item])
+            self._commit(_Group([item]))
 
     def _set_misfits_aside(self, item: _Batch) -> bool:
         source, found = item.source, dict[int, list[str]]()
@@ -267,17 +320,39 @@ class Writer:
         source.validator.set_aside(item.checked, found)
         return bool(found)
 
-    def _insert(self, connection: Connection, batches: list[_Batch]) -> None:
+    def _tables(self, batches: list[_Batch]) -> list[_Table]:
         by_source: dict[int, list[_Batch]] = {}
         for batch in batches:
             # Not by name: around a reload two definitions of one data source meet here, and rows are read by their own.
             by_source.setdefault(id(batch.source), []).append(batch)
-        for same in by_source.values():
-            source = same[0].source
-            assert source is not None
-            repeated = self._insert_good(connection, source, [batch.checked for batch in same])
-            _insert_bad(connection, source, same, self._seq)
-            for batch, again in zip(same, repeated, strict=True):
+        return [self._table(same) for same in by_source.values()]
+
+    def _table(self, batches: list[_Batch]) -> _Table:
+        source = batches[0].source
+        assert source is not None
+        rows = merged([batch.checked for batch in batches])
+        if not rows.good:
+            return _Table(source, batches, rows, None, sorted=True)
+        current = self.current(source)
+        table = current.completed(source.validator.table(rows))
+        if current.has_ids(table):
+            return _Table(source, batches, rows, table, sorted=False)
+        return _Table(source, batches, rows, self._sorted(current, table), sorted=True)
+
+    def _sorted(self, current: Source, table: pa.Table) -> pa.Table:
+        """The rows in the order of the sorting key, and priced.
+
+        They are not priced in the requests, but once for a group, whatever its bodies; and after they are sorted, which
+        then has fewer columns to move.
+        """
+        table = current.sorted(table)
+        return self.pricing.priced(table) if current.is_priced and len(table) else table
+
+    def _insert(self, connection: Connection, tables: list[_Table]) -> None:
+        for made in tables:
+            repeated = self._insert_good(connection, made)
+            _insert_bad(connection, made.source, made.batches, self._seq)
+            for batch, again in zip(made.batches, repeated, strict=True):
                 batch.result = Counts(batch.checked.good - again, len(batch.checked.bad), again)
                 if batch.claim is not None:
                     keep_answer(connection, batch.claim, batch.result)
@@ -287,7 +362,7 @@ class Writer:
 
         def swap(connection: Connection) -> Counts:
             remove(connection, source, "true", self._seq)
-            self._insert(connection, [batch])
+            self._insert(connection, self._tables([batch]))
             counts: Counts = batch.result
             return counts
 
@@ -300,25 +375,28 @@ class Writer:
         task = _Task(run=lambda connection: remove(connection, source, condition, self._seq), alone=True)
         return self._put(task)
 
-    def _insert_good(self, connection: Connection, source: Source, parts: list[Rows]) -> list[int]:
+    def _insert_good(self, connection: Connection, made: _Table) -> list[int]:
         """Write the good rows of several bodies, sorted; returns how many of each were duplicates."""
-        rows = merged(parts)
-        if not rows.good:
-            return [0] * len(parts)
-        current = self.current(source)
-        batch = current.completed(source.validator.table(rows))
+        batch = made.table
+        none = [0] * len(made.batches)
+        if batch is None:
+            return none
+        current = self.current(made.source)
+        if made.sorted:
+            self._execute(connection, current, batch)
+            return none
         repeated = duplicates(connection, current, batch)
         if repeated.any():
             _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
             batch = batch.filter(pa.array(~repeated))
             count_duplicates(connection, current, int(repeated.sum()))
-        batch = current.sorted(batch)  # DuckDB finds it by this name
-        if current.is_priced and len(batch):
-            # Not in the requests: once for a group, whatever its bodies. Not before sorting: two columns fewer to move,
-            # and what is made here is still in the cache when it is written.
-            batch = self.pricing.priced(batch)
+        self._execute(connection, current, self._sorted(current, batch))
+        owners = _owners([each.checked for each in made.batches], made.rows)
+        return [int(count) for count in np.bincount(owners[repeated], minlength=len(made.batches))]
+
+    def _execute(self, connection: Connection, current: Source, batch: pa.Table) -> None:
+        """DuckDB finds the table by the name `batch`."""
         connection.execute(self._parsed(connection, current.insert(batch)), {"seq": self._seq})
-        return [int(count) for count in np.bincount(_owners(parts, rows)[repeated], minlength=len(parts))]
 
 
 def _refuse_misfits(connection: Connection, source: Source, batch: pa.Table) -> None:

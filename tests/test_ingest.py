@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,24 @@ def test_one_commit_is_sorted_and_numbered(perch: Perch) -> None:
     times = ["2026-03-01 00:00:00", "2026-01-01 00:00:00", "2026-02-01 00:00:00"]
     perch.post_events("llm_events", [{**EVENT, "event_time": moment} for moment in times])
     assert [row["event_time"] for row in perch.sql("SELECT event_time FROM llm_events")] == sorted(times)
+
+
+def test_each_of_many_bodies_side_by_side_is_told_its_own_rows(perch: Perch) -> None:
+    """Groups are made ready while others are committed: with ids and without, with bad rows and with none but these."""
+
+    def post(number: int) -> None:
+        good, bad = number % 7, number % 3 if number % 7 else 2
+        own = {**EVENT, "team": f"body {number}"}
+        events = [{**own, "id": f"{number}/{row}"} if number % 2 else own for row in range(good)]
+        told = perch.post_events("llm_events", [*events, *[{**own, "prompt_tokens": -1}] * bad])
+        assert told.json() == counts(good, bad)
+
+    with ThreadPoolExecutor(16) as clients:
+        list(clients.map(post, range(210)))
+    stored = perch.sql("SELECT team, count() AS n, count(computed_cost) AS priced FROM llm_events GROUP BY team")
+    expected = {f"body {number}": number % 7 for number in range(210) if number % 7}
+    assert {row["team"]: int(row["n"]) for row in stored} == expected
+    assert {row["team"]: int(row["priced"]) for row in stored} == expected
 
 
 def test_a_default_may_look_at_a_column_that_nobody_sent(start_perch: START, tmp_path: Path) -> None:
