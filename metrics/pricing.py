@@ -75,8 +75,10 @@ class Pricing:
             sent = _sent_at_first(table, sent)
             table = table.drop_columns([name for name in ("sent_cost", "computed_cost") if name in names])
         shown, sent, computed = self.costs(table, sent)
-        columns = dict(zip(table.column_names, table.columns, strict=True))
-        return pa.table({**columns, "cost": shown, "sent_cost": sent, "computed_cost": computed})
+        if shown is not sent:
+            table = table.drop_columns("cost") if "cost" in names else table
+            table = table.append_column("cost", shown)
+        return table.append_column("sent_cost", sent).append_column("computed_cost", computed)
 
     def costs(self, table: pa.Table, sent: pa.Array) -> Cost:
         """The three columns of rows of which `sent` was sent.
@@ -97,34 +99,34 @@ class Pricing:
         models, number = _models(table)
         grid, places = self._seen.find(models)
         prompt, completion = _counts(table, "prompt_tokens"), _counts(table, "completion_tokens")
-        cell = grid.cells(np.array(places).take(number), set(places), lambda: _moments(table), prompt)
-        classes = [(0, prompt), (3, completion)]
+        cells, number = grid.cells(places, number, lambda: _moments(table), prompt)
+        rates = grid.rates[:, cells]
         parts = [(at, _counts(table, name)) for at, name in enumerate(_PARTS, start=1) if name in table.column_names]
-        if parts:
-            plain = prompt.astype(np.int64) - sum(tokens.astype(np.int64) for _, tokens in parts)
-            classes = [(0, plain), *parts, (3, completion)]
-        total = sum(tokens * grid.rates[at].take(cell) for at, tokens in classes)
+        plain = prompt.astype(np.int64) - sum(tokens.astype(np.int64) for _, tokens in parts) if parts else prompt
+        classes = [(0, plain), *parts, (3, completion)]
+        total = sum(tokens * rates[at].take(number) for at, tokens in classes)
+        sure = total.min() > 0 and (not parts or plain.min() >= 0) and (rates != UNKNOWN).all()
+        known = None if sure else self._known(table, rates, number, classes)
         if grid.by_request:
-            total += grid.rates[4].take(cell)
+            total += rates[4].take(number)
         nano = total if grid.fine else _rounded(total)
-        known = self._known(table, grid, cell, classes) if parts or not grid.complete or not nano.min() else None
         if grid.any_wide:
             nano = nano.copy()
-            for row in np.flatnonzero(grid.wide.take(cell)):
-                nano[row] = _exactly(grid.exact[cell[row]], [(at, int(tokens[row])) for at, tokens in classes])
+            for row in np.flatnonzero(grid.wide[cells].take(number)):
+                nano[row] = _exactly(grid.exact[cells[number[row]]], [(at, int(tokens[row])) for at, tokens in classes])
         return decimals(nano, known, MONEY)
 
     @staticmethod
-    def _known(table: pa.Table, grid: Grid, cell: Array, classes: Sequence[tuple[int, Array]]) -> Array:
+    def _known(table: pa.Table, rates: Array, number: Array, classes: Sequence[tuple[int, Array]]) -> Array:
         """Which costs are known.
 
         Not where a price is missing for tokens that there are, where parts of the prompt are more than the whole, and
         where a call has succeeded of which no tokens were counted.
         """
-        known = np.ones(len(cell), bool)
+        missing = rates == UNKNOWN
+        known = ~missing[4].take(number) & (classes[0][1] >= 0)
         for at, tokens in classes:
-            known &= (tokens == 0) | (grid.rates[at].take(cell) != UNKNOWN)
-        known &= (classes[0][1] >= 0) & (grid.rates[4].take(cell) != UNKNOWN)
+            known &= (tokens == 0) | ~missing[at].take(number)
         counted = np.sum([tokens for _, tokens in classes], axis=0) > 0
         if "success" in table.column_names and not counted.all():
             counted |= _counts(table, "success") == 0
@@ -156,6 +158,8 @@ class _Seen:
         return grid, [places[model] for model in models]
 
 
+_DAY = 86_400_000_000
+
 _PARTS = ("cached_tokens", "cache_write_tokens")
 """Parts of prompt_tokens with prices of their own, in the order of `Units`."""
 
@@ -165,7 +169,6 @@ class Grid:
 
     def __init__(self, schedules: Sequence[Schedule]) -> None:
         rates = np.concatenate([each.rates for each in schedules])
-        self.complete = bool((rates != UNKNOWN).all())
         self.by_request = bool((rates[:, 4] > 0).any())
         self.fine = bool((rates[rates != UNKNOWN] % 1000 == 0).all())
         """Whether every rate is a whole number of billionths of a dollar per token, which `rates` then has."""
@@ -181,24 +184,27 @@ class Grid:
         self._first_tier = min((int(each.tiers[1]) for each in schedules if len(each.tiers) > 1), default=2**32)
         self._day: tuple[int, Array] = (-1, self._starts)
 
-    def cells(self, owner: Array, owners: set[int], moments: Callable[[], Array], prompts: Array) -> Array:
-        """The cell of each call: the place of its model, its time (seconds since 1970), the tokens of its prompt.
+    def cells(
+        self, places: Sequence[int], number: Array, moments: Callable[[], Array], prompts: Array
+    ) -> tuple[Array, Array]:
+        """The cells that calls need, and for each call the number of its own among these.
 
-        `owners` are all places that come in `owner`.
+        `places` are those of some models, and `number` says for each call which of these is its own; it has a time
+        (millionths of a second since 1970) and the tokens of its prompt.
         """
-        varying = [self._schedules[at] for at in owners & self._varying]
-        short = bool(prompts.max() <= self._first_tier) if varying else True
-        if short and all(len(each.rates) == len(each.tiers) for each in varying):
-            return np.asarray(self._starts.take(owner))
+        varying = [(at, self._schedules[at]) for at in places if at in self._varying]
+        short = not varying or prompts.max() <= self._first_tier
+        if short and all(len(each.rates) == len(each.tiers) for _, each in varying):
+            return self._starts.take(places), number
         times = moments()
-        first, last = int(times.min()) // 86_400, int(times.max()) // 86_400
-        if short and first == last and all(len(each.seconds) == 1 for each in varying):
-            return np.asarray(self._on(first).take(owner))
-        cells = self._starts.take(owner)
-        for at in owners & self._varying:
-            rows = np.flatnonzero(owner == at)
-            cells[rows] += self._schedules[at].cells(times[rows], prompts[rows])
-        return np.asarray(cells)
+        first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
+        if short and first == last and all(len(each.seconds) == 1 for _, each in varying):
+            return self._on(first).take(places), number
+        cells = self._starts.take(places).take(number)
+        for at, each in varying:
+            rows = np.flatnonzero(number == places.index(at))
+            cells[rows] += each.cells(times[rows] // 1_000_000, prompts[rows])
+        return np.unique(cells, return_inverse=True)
 
     def _on(self, day: int) -> Array:
         """The cell of each model for short prompts on a day, at midnight; that of the last day asked for is kept."""
@@ -246,9 +252,8 @@ def _counts(table: pa.Table, name: str) -> Array:
 
 
 def _moments(table: pa.Table) -> Array:
-    """The times of the calls in seconds since 1970."""
-    moments = _column(table, "event_time", pa.timestamp("us")).to_numpy()
-    return np.asarray(moments.view(np.int64) // 1_000_000)
+    """The times of the calls in millionths of a second since 1970."""
+    return np.asarray(_column(table, "event_time", pa.timestamp("us")).to_numpy().view(np.int64))
 
 
 def _sent_at_first(table: pa.Table, cost: pa.Array) -> pa.Array:
