@@ -229,6 +229,7 @@ def test_filters(small: Perch, filters: dict[str, Any], requests: int) -> None:
         ("llm_usage_by_model", {"timezone": "'"}, "timezone"),
         ("llm_errors", {"limit": "many"}, "limit"),
         ("llm_errors", {"limit": "0"}, "limit"),
+        ("llm_cost_outliers", {"limit": "-1"}, "1 to 10000"),
         ("llm_recent_events", {"limit": "10001"}, "limit"),
         ("llm_recent_events", {"page_size": "10001"}, "page_size"),
         ("llm_recent_events", {"page": "-1"}, "page"),
