@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import signal
@@ -157,9 +158,20 @@ def serve(settings: Settings, *, watch: bool = False) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: server.close())
         if stopping.is_set():
             server.close()
-        with watching(opened.perch, _say) if watch else contextlib.nullcontext():
+        with watching(opened.perch, _say) if watch else contextlib.nullcontext(), _start_left_alone():
             print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
             server.run()
+
+
+@contextlib.contextmanager
+def _start_left_alone() -> Iterator[None]:
+    """Python's collector passes over all that is there by now: it lasts, and to walk through it again takes its time."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _say(told: str) -> None:
