@@ -165,7 +165,7 @@ def serve(settings: Settings, *, watch: bool = False) -> None:
 
 @contextlib.contextmanager
 def _start_left_alone() -> Iterator[None]:
-    """Python's collector passes over all that is there by now: it lasts, and to walk through it again takes its time."""
+    """Python's collector passes over all that is there by now: it lasts, and to walk through it takes a while."""
     gc.collect()
     gc.freeze()
     try:
