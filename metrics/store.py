@@ -251,6 +251,8 @@ class Store:
         try:
             with self._using() as connection:
                 connection.execute("CHECKPOINT")
+        except duckdb.TransactionException:  # rows are moved or summed up at this moment
+            self._fold_at = size + LOG_BYTES // 16
         except duckdb.Error as error:
             log.error("the log stays beside the store, which cannot be written: %s", first_line(error))
             self._fold_at = size + LOG_BYTES  # a full disk cannot come this far: the next try finds more room

@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
+from ingest_server import open_perch
 from metrics.settings import Settings
+from metrics.store import log_path
 from tests.conftest import Json, Perch, make_settings, running
 from tests.serving import serving
 
@@ -423,6 +425,20 @@ def send_on_and_on(perch: Perch, sent: list[int]) -> None:
             sent.append(number)
             moment = TODAY - timedelta(hours=number % 30)
             assert client.post_events("calls", {"moment": str(moment), "model": "a", "n": number}).ok
+
+
+def test_a_log_that_cannot_be_folded_while_rows_move_is_folded_after_that(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_perch(settings) as opened:
+        store, writer = opened.perch.store, opened.perch.writer
+        with store.rewriting() as connection:
+            connection.execute("CREATE TABLE internal.moved AS SELECT 1 AS row")
+            writer.fold(whole=True)
+            assert log_path(store.path).stat().st_size
+        writer.fold(whole=True)
+        assert not log_path(store.path).exists()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_stop_does_not_wait_for_the_sorting(settings: Settings, shuffled_store: Path) -> None:
