@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,19 +112,36 @@ def keep_answer(connection: Connection, claim: Claim, counts: Counts) -> None:
     )
 
 
-def duplicates(connection: Connection, source: Source, table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which rows of `table` have the non-empty id and the time of an earlier row, in it or in the store."""
-    found = np.zeros(len(table), bool)
+@dataclass(frozen=True)
+class Ids:
+    """What tells the rows of a table apart: each pair of a non-empty id and a time, with the first row that has it.
+
+    `repeated` says which rows have the pair of an earlier one.
+    """
+
+    first: Mapping[tuple[str, int], int]
+    repeated: npt.NDArray[np.bool_]
+
+
+def read_ids(source: Source, table: pa.Table) -> Ids | None:
+    """The ids of a table's rows, in the order in which they came; None where rows have none."""
     if not source.has_ids(table):
-        return found
+        return None
     ids = table.column(source.unique_key).to_pylist()
     moments = table.column(source.time_column).cast(pa.int64()).to_pylist()
     first: dict[tuple[str, int], int] = {}
+    repeated = np.zeros(len(table), bool)
     for row, pair in enumerate(zip(ids, moments, strict=True)):
         if pair[0] and first.setdefault(pair, row) != row:
-            found[row] = True
-    if first:
-        found[_stored(connection, source, list(first), list(first.values()))] = True
+            repeated[row] = True
+    return Ids(first, repeated)
+
+
+def duplicates(connection: Connection, source: Source, ids: Ids) -> npt.NDArray[np.bool_]:
+    """Which rows have the non-empty id and the time of an earlier row, among them or in the store."""
+    found = ids.repeated.copy()
+    if ids.first:
+        found[_stored(connection, source, list(ids.first), list(ids.first.values()))] = True
     return found
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metrics.columns import parse_type
 from metrics.datafiles import Column, DataSource, Pipe, load_folder
@@ -128,10 +129,10 @@ class Source:
                 table = table.append_column(name, pa.nulls(len(table), parse_type(kind).arrow))
         return table
 
-    def sorted(self, table: pa.Table) -> pa.Table:
-        """The table in the order of the sorting key, in which it is written."""
+    def order(self, table: pa.Table) -> pa.Array | None:
+        """The numbers of a table's rows in the order of the sorting key; None for the one that they are in."""
         keys = [(name, "ascending") for name in self.sort_columns if name in table.column_names]
-        return table.sort_by(keys) if keys and len(table) > 1 else table
+        return pc.sort_indices(table, sort_keys=keys) if keys and len(table) > 1 else None
 
     def insert(self, table: pa.Table) -> str:
         """The statement that writes `table`, under the name `batch`, with the commit number `$seq`.

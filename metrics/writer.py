@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metrics.errors import Busy, PerchError
-from metrics.idempotency import Claim, Counts, count_duplicates, duplicates, keep_answer
+from metrics.idempotency import Claim, Counts, Ids, count_duplicates, duplicates, keep_answer, read_ids
 from metrics.pricing import Pricing
 from metrics.rollups import corrected
 from metrics.store import Connection, Misfit, Parsed, Store, quoted
@@ -85,16 +86,17 @@ class _Fold(_Waiting):
 
 @dataclass
 class _Table:
-    """The bodies of a group that one definition has checked, and their good rows, in the order of `rows`.
+    """The bodies of a group that one definition has checked, and their good rows, sorted and priced.
 
-    It is `sorted`, and priced, unless rows have ids: which of them came before is seen when the group is written.
+    `rows` are these as they came, and so are `ids`; `order` has the number there of each row of the table.
     """
 
     source: Source
     batches: list[_Batch]
     rows: Rows
-    table: pa.Table | None
-    sorted: bool
+    table: pa.Table | None = None
+    order: pa.Array | None = None
+    ids: Ids | None = None
 
 
 @dataclass
@@ -332,21 +334,14 @@ class Writer:
         assert source is not None
         rows = merged([batch.checked for batch in batches])
         if not rows.good:
-            return _Table(source, batches, rows, None, sorted=True)
+            return _Table(source, batches, rows)
         current = self.current(source)
         table = current.completed(source.validator.table(rows))
-        if current.has_ids(table):
-            return _Table(source, batches, rows, table, sorted=False)
-        return _Table(source, batches, rows, self._sorted(current, table), sorted=True)
-
-    def _sorted(self, current: Source, table: pa.Table) -> pa.Table:
-        """The rows in the order of the sorting key, and priced.
-
-        They are not priced in the requests, but once for a group, whatever its bodies; and after they are sorted, which
-        then has fewer columns to move.
-        """
-        table = current.sorted(table)
-        return self.pricing.priced(table) if current.is_priced and len(table) else table
+        ids, order = read_ids(current, table), current.order(table)
+        table = table if order is None else table.take(order)
+        # Not in the requests, but once for a group, whatever its bodies; and after sorting, which so moves less.
+        table = self.pricing.priced(table) if current.is_priced else table
+        return _Table(source, batches, rows, table, order, ids)
 
     def _insert(self, connection: Connection, tables: list[_Table]) -> None:
         for made in tables:
@@ -377,26 +372,27 @@ class Writer:
 
     def _insert_good(self, connection: Connection, made: _Table) -> list[int]:
         """Write the good rows of several bodies, sorted; returns how many of each were duplicates."""
-        batch = made.table
-        none = [0] * len(made.batches)
-        if batch is None:
-            return none
+        if made.table is None:
+            return [0] * len(made.batches)
         current = self.current(made.source)
-        if made.sorted:
-            self._execute(connection, current, batch)
-            return none
-        repeated = duplicates(connection, current, batch)
-        if repeated.any():
-            _refuse_misfits(connection, current, batch.filter(pa.array(repeated)))
-            batch = batch.filter(pa.array(~repeated))
-            count_duplicates(connection, current, int(repeated.sum()))
-        self._execute(connection, current, self._sorted(current, batch))
-        owners = _owners([each.checked for each in made.batches], made.rows)
-        return [int(count) for count in np.bincount(owners[repeated], minlength=len(made.batches))]
-
-    def _execute(self, connection: Connection, current: Source, batch: pa.Table) -> None:
-        """DuckDB finds the table by the name `batch`."""
+        batch, repeated = _without_duplicates(connection, current, made, made.table)
+        # DuckDB finds it by the name `batch`.
         connection.execute(self._parsed(connection, current.insert(batch)), {"seq": self._seq})
+        return repeated
+
+
+def _without_duplicates(
+    connection: Connection, source: Source, made: _Table, table: pa.Table
+) -> tuple[pa.Table, list[int]]:
+    """The rows of a table that did not come before, and how many of each body did."""
+    if made.ids is None or not (repeated := duplicates(connection, source, made.ids)).any():
+        return table, [0] * len(made.batches)
+    here = pa.array(repeated) if made.order is None else pa.array(repeated).take(made.order)
+    _refuse_misfits(connection, source, table.filter(here))
+    count_duplicates(connection, source, int(repeated.sum()))
+    owners = _owners([each.checked for each in made.batches], made.rows)
+    counts = np.bincount(owners[repeated], minlength=len(made.batches))
+    return table.filter(pc.invert(here)), [int(count) for count in counts]
 
 
 def _refuse_misfits(connection: Connection, source: Source, batch: pa.Table) -> None:

@@ -118,6 +118,15 @@ def test_each_of_several_concurrent_bodies_is_told_its_own_duplicates(perch: Per
     assert count(perch) == 500
 
 
+def test_of_rows_with_one_id_the_one_that_came_first_stays_wherever_it_is_sorted(perch: Perch) -> None:
+    models = ["m", "z", "a", "b"]
+    rows = [row(id="r1", model_name=name) for name in models] + [row(id="r2", model_name="c")]
+    answer = post(perch, b"\n".join([*rows, row(id="r3", event_time="2025-01-01 00:00:00"), rows[1]])).json()
+    assert (answer["successful_rows"], answer["duplicate_rows"]) == (3, 4)
+    stored = perch.sql("SELECT id, model_name FROM llm_events WHERE id != 'r3' ORDER BY id")
+    assert stored == [{"id": "r1", "model_name": "m"}, {"id": "r2", "model_name": "c"}]
+
+
 def test_a_data_source_without_row_ids_never_merges(start_perch: START, project: object) -> None:
     perch = start_perch(project=project)
     answer = post(perch, row(id="a") + b"\n" + row(id="a")).json()
