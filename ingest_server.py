@@ -158,13 +158,13 @@ def serve(settings: Settings, *, watch: bool = False) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: server.close())
         if stopping.is_set():
             server.close()
-        with watching(opened.perch, _say) if watch else contextlib.nullcontext(), _start_left_alone():
+        with watching(opened.perch, _say) if watch else contextlib.nullcontext(), _frozen_heap():
             print(f"Perch API on http://{settings.host}:{settings.port}", flush=True)
             server.run()
 
 
 @contextlib.contextmanager
-def _start_left_alone() -> Iterator[None]:
+def _frozen_heap() -> Iterator[None]:
     """Python's collector passes over all that is there by now: it lasts, and to walk through it takes a while."""
     gc.collect()
     gc.freeze()

@@ -125,7 +125,7 @@ class Ids:
 
 def read_ids(source: Source, table: pa.Table) -> Ids | None:
     """The ids of a table's rows, in the order in which they came; None where rows have none."""
-    if not source.has_ids(table):
+    if not source.unique_key or source.unique_key not in table.column_names:
         return None
     ids = table.column(source.unique_key).to_pylist()
     moments = table.column(source.time_column).cast(pa.int64()).to_pylist()

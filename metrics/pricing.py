@@ -69,16 +69,11 @@ class Pricing:
 
     def priced(self, table: pa.Table) -> pa.Table:
         """A table of rows as they were sent, with the three columns."""
-        names = table.column_names
         sent = _column(table, "cost", MONEY)
-        if "sent_cost" in names or "computed_cost" in names:
+        if not {"sent_cost", "computed_cost"}.isdisjoint(table.column_names):
             sent = _sent_at_first(table, sent)
-            table = table.drop_columns([name for name in ("sent_cost", "computed_cost") if name in names])
-        shown, sent, computed = self.costs(table, sent)
-        if shown is not sent:
-            table = table.drop_columns("cost") if "cost" in names else table
-            table = table.append_column("cost", shown)
-        return table.append_column("sent_cost", sent).append_column("computed_cost", computed)
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        return pa.table({**columns, **self.costs(table, sent)._asdict()})
 
     def costs(self, table: pa.Table, sent: pa.Array) -> Cost:
         """The three columns of rows of which `sent` was sent.
@@ -111,7 +106,6 @@ class Pricing:
             total += rates[4].take(number)
         nano = total if grid.fine else _rounded(total)
         if grid.any_wide:
-            nano = nano.copy()
             for row in np.flatnonzero(grid.wide[cells].take(number)):
                 nano[row] = _exactly(grid.exact[cells[number[row]]], [(at, int(tokens[row])) for at, tokens in classes])
         return decimals(nano, known, MONEY)
@@ -159,6 +153,7 @@ class _Seen:
 
 
 _DAY = 86_400_000_000
+"""In millionths of a second."""
 
 _PARTS = ("cached_tokens", "cache_write_tokens")
 """Parts of prompt_tokens with prices of their own, in the order of `Units`."""

@@ -118,10 +118,6 @@ class Source:
         """The column of row ids that `TAGS "unique_key=..."` declares; "" without one."""
         return self.definition.tags.get("unique_key", "")
 
-    def has_ids(self, table: pa.Table) -> bool:
-        """Whether a table of rows has ids, by which some may be duplicates of others."""
-        return bool(self.unique_key) and self.unique_key in table.column_names
-
     def completed(self, table: pa.Table) -> pa.Table:
         """A table of good rows with every column that a DEFAULT looks at."""
         for name, kind in self._looked_at:
